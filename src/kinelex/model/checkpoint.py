@@ -1,0 +1,168 @@
+"""A trained model on disk: safetensors and JSON behind a manifest, nothing that could run.
+
+::
+
+    FOLDER/manifest.json        name, text encoder, calibration; size and hash of every other file
+    FOLDER/config.json          `ModelConfig`
+    FOLDER/model.safetensors    the weights
+    FOLDER/labels.safetensors   vectors of the standard vocabulary and the center of the text space
+    FOLDER/labels.json          their texts, in the same order
+    FOLDER/card.md              what it was trained on, how well it does, what it cannot do
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+
+from kinelex.artifact import read_manifest, sha256, staged_folder, write_json, write_manifest, write_text
+from kinelex.errors import CorruptArtifact
+from kinelex.model.aligned import AlignedModel
+from kinelex.model.config import ModelConfig
+from kinelex.model.embedding import embed_windows
+from kinelex.model.placements import empty_model
+from kinelex.model.text_space import TextSpace
+from kinelex.signal.recording import Recording
+
+KIND = "checkpoint"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """Labels whose text vectors a checkpoint carries.
+
+    Args:
+        texts: the labels in words.
+        vectors: ``(label, text)`` raw unit vectors of the text encoder, averaged over prompts.
+    """
+
+    texts: tuple[str, ...]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Everything that is needed to turn windows into probabilities of labels.
+
+    Args:
+        name: what it is called, such as ``"small"``.
+        model: the weights, in evaluation mode.
+        labels: the vectors of the standard vocabulary.
+        text_space: how the text encoder's vectors are seen.
+        text_encoder: name and revision of the text encoder, ``name@revision``.
+        temperature: divides the logits; found on a data set that was left out of training.
+        card: the model card, Markdown.
+        fingerprint: SHA-256 of the weights.
+        trained_on: names of the data sets it saw.
+    """
+
+    name: str
+    model: AlignedModel
+    labels: LabelTable
+    text_space: TextSpace
+    text_encoder: str
+    temperature: float = 1.0
+    card: str = ""
+    fingerprint: str = ""
+    trained_on: tuple[str, ...] = ()
+
+    @property
+    def scale(self) -> float:
+        """Factor from cosine to logit, as learned."""
+        return float(self.model.scale.detach())
+
+    def embed(
+        self, recording: Recording, starts_s: ArrayLike, window_s: float, batch_windows: int = 512
+    ) -> NDArray[np.float32]:
+        """Windows of a recording to unit vectors in the text space.
+
+        Args:
+            recording: any rate, any channels; placements are embedded one by one and averaged.
+            starts_s: ``(window,)`` seconds at which the windows begin.
+            window_s: their length in seconds.
+            batch_windows: how many go through the network at once; bounds the memory.
+
+        Returns:
+            ``(window, text)`` float32; a row of NaN where a window has too little signal for one token.
+        """
+        starts = np.asarray(starts_s, dtype=np.float64)
+        return embed_windows(self.model, [(recording, starts)], window_s, batch_windows)[0]
+
+    def embed_many(
+        self, requests: Sequence[tuple[Recording, NDArray[np.float64]]], window_s: float, batch_windows: int = 512
+    ) -> list[NDArray[np.float32]]:
+        """Windows of many recordings, each with its starts in seconds, in shared batches; see `embed`."""
+        return embed_windows(self.model, requests, window_s, batch_windows)
+
+    def described(self, **changes: Any) -> Checkpoint:
+        """The same weights with other calibration or card."""
+        return replace(self, **changes)
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> None:
+    """Write a checkpoint to `folder`, whole or not at all; an earlier one there is replaced."""
+    with staged_folder(folder) as draft:
+        weights = {name: tensor.contiguous() for name, tensor in checkpoint.model.state_dict().items()}
+        save_file(weights, draft / "model.safetensors")
+        save_arrays(
+            {"vectors": checkpoint.labels.vectors, "center": checkpoint.text_space.center},
+            draft / "labels.safetensors",
+        )
+        write_json(draft / "labels.json", list(checkpoint.labels.texts))
+        write_json(draft / "config.json", checkpoint.model.config.model_dump())
+        write_text(draft / "card.md", checkpoint.card)
+        files = ["model.safetensors", "labels.safetensors", "labels.json", "config.json", "card.md"]
+        fields = {
+            "name": checkpoint.name,
+            "text_encoder": checkpoint.text_encoder,
+            "temperature": checkpoint.temperature,
+            "trained_on": list(checkpoint.trained_on),
+        }
+        write_manifest(draft, KIND, VERSION, files, fields)
+
+
+def load_checkpoint(name_or_folder: str | Path) -> Checkpoint:
+    """Read a checkpoint from its folder, or a shipped one by its name; every file is checked against its hash first.
+
+    Raises:
+        CorruptArtifact: a file is missing or not what was written, or its content does not fit together.
+        UnsupportedFormat: written by a newer Kinelex.
+    """
+    folder = Path(name_or_folder)
+    shipped = Path(__file__).parents[1] / "weights" / str(name_or_folder)
+    if not folder.is_dir() and shipped.is_dir():
+        folder = shipped
+    manifest = read_manifest(folder, KIND, VERSION)
+    try:
+        config = ModelConfig.model_validate_json((folder / "config.json").read_bytes())
+        texts = tuple(str(text) for text in json.loads((folder / "labels.json").read_bytes()))
+        with safe_open(folder / "labels.safetensors", framework="numpy") as arrays:
+            vectors, center = arrays.get_tensor("vectors"), arrays.get_tensor("center")
+        model = empty_model(config)
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+        if vectors.shape != (len(texts), config.text_dim) or center.shape != (config.text_dim,):
+            raise ValueError(f"{len(texts)} labels with vectors of shape {vectors.shape}")
+        return Checkpoint(
+            name=str(manifest["name"]),
+            model=model.eval(),
+            labels=LabelTable(texts, vectors),
+            text_space=TextSpace(center),
+            text_encoder=str(manifest["text_encoder"]),
+            temperature=float(manifest["temperature"]),
+            card=(folder / "card.md").read_text(encoding="utf-8"),
+            fingerprint=sha256(folder / "model.safetensors"),
+            trained_on=tuple(manifest["trained_on"]),
+        )
+    except (SafetensorError, RuntimeError, ValidationError, ValueError, KeyError, TypeError) as error:
+        raise CorruptArtifact(f"checkpoint '{folder}' does not fit together ({error}): get or train it again") from None

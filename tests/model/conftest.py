@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from kinelex.model import AlignedModel, Checkpoint, LabelTable, ModelConfig, TextSpace
+from kinelex.model.placements import empty_model
+
+TINY = ModelConfig(width=16, layers=1, heads=2, queries=2, dropout=0.0, text_dim=24, placement_text=True)
+
+
+def untrained(config: ModelConfig = TINY) -> AlignedModel:
+    torch.manual_seed(0)
+    model = empty_model(config)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:  # also what starts at zero, so that every path is visible
+            torch.nn.init.normal_(parameter, std=0.3)
+    if model.channel_text is not None:
+        for vectors in model.channel_text.buffers():
+            vectors.normal_()
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def model() -> AlignedModel:
+    return untrained()
+
+
+@pytest.fixture
+def checkpoint(model: AlignedModel) -> Checkpoint:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(3, 24)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Checkpoint(
+        name="tiny",
+        model=model,
+        labels=LabelTable(("walking", "running", "lying"), vectors),
+        text_space=TextSpace(vectors.mean(0)),
+        text_encoder="fake@1",
+        temperature=1.5,
+        card="# tiny\n",
+        trained_on=("hapt",),
+    )
