@@ -1,0 +1,182 @@
+"""Batches that mix data sets: which windows, cut where, changed how; all of it a function of (seed, step)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kinelex.errors import UsageError
+from kinelex.language.vocabulary import Vocabulary
+from kinelex.model.config import ModelConfig
+from kinelex.model.placements import placement_row
+from kinelex.signal import augmentation
+from kinelex.training.corpus import Corpus, Track
+from kinelex.training.randomness import numpy_generator, torch_generator
+from kinelex.training.recipe import Recipe, Sampling
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Windows of one placement each, and what they show.
+
+    Args:
+        signal: ``(window, 6, step)`` acc in m/s², gyro in rad/s; 0 where not valid.
+        valid: which samples were measured.
+        gravity: whether acceleration contains gravity.
+        placement: row of the model's placement vectors.
+        label: index into the training labels.
+    """
+
+    signal: Float[Tensor, "window 6 step"]
+    valid: Bool[Tensor, "window 6 step"]
+    gravity: Bool[Tensor, " window"]
+    placement: Int[Tensor, " window"]
+    label: Int[Tensor, " window"]
+
+
+class Batches:
+    """Draws the batch of any step.
+
+    Args:
+        corpus: the signal.
+        recipe: says which sets, how often, how changed.
+        vocabulary: what the official activity names mean.
+
+    Raises:
+        UsageError: none of the recipe's sets is in the corpus.
+        UnknownName: an activity that the vocabulary does not know.
+    """
+
+    def __init__(self, corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary) -> None:
+        self.recipe = recipe
+        self.tracks = corpus.of(recipe.train)
+        if not self.tracks:
+            raise UsageError(f"the corpus has no session of {', '.join(recipe.train)}")
+        labels = [vocabulary.label_for(track.dataset, track.activity) for track in self.tracks]
+        self.labels: tuple[str, ...] = tuple(sorted({label.text for label in labels}))
+        number = {text: i for i, text in enumerate(self.labels)}
+        self._samples = torch.from_numpy(corpus.samples)
+        self._label = np.array([number[label.text] for label in labels])
+        self._start = np.array([track.start for track in self.tracks])
+        self._steps = np.array([track.steps for track in self.tracks])
+        self._gravity = np.array([track.gravity for track in self.tracks])
+        self._place = np.array([placement_row(track.placement) for track in self.tracks])
+        brief = np.array([label.kind in recipe.sampling.brief_kinds for label in labels])
+        self._peak = np.where(brief, [track.peak for track in self.tracks], -1)
+        self.weights = track_weights(self.tracks, self._label, recipe.sampling)
+        self._cumulative = np.cumsum(self.weights)
+
+    def at(self, step: int) -> Batch:
+        """The batch of a step, the same whenever it is asked for."""
+        recipe, model = self.recipe, self.recipe.model
+        rng = numpy_generator(recipe.seed, step, "windows")
+        count = recipe.batch_windows
+        track = np.searchsorted(self._cumulative, rng.random(count) * self._cumulative[-1], side="right")
+        stretch = np.exp(rng.uniform(-1, 1, count) * recipe.augmentation.stretch)
+        first = self._first_step(track, stretch * model.window_steps, rng.random(count))
+        told = rng.random(count) < recipe.sampling.known_placement
+        signal, valid = cut(
+            self._samples,
+            torch.from_numpy(self._start[track]),
+            torch.from_numpy(self._steps[track]),
+            torch.from_numpy(first).float(),
+            torch.from_numpy(stretch).float(),
+            model.window_steps,
+        )
+        gravity = torch.from_numpy(self._gravity[track])
+        signal, valid, gravity = self._changed(signal, valid, gravity, step, model)
+        return Batch(
+            signal=signal,
+            valid=valid,
+            gravity=gravity,
+            placement=torch.from_numpy(np.where(told, self._place[track], 0)),
+            label=torch.from_numpy(self._label[track]),
+        )
+
+    def _first_step(
+        self, track: NDArray[np.int64], needed: NDArray[np.float64], position: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Anywhere in the track; for a brief activity so that its peak is well inside the window."""
+        room = np.maximum(self._steps[track] - needed, 0.0)
+        peak = self._peak[track]
+        low = np.clip(peak - 0.8 * needed, 0.0, room)
+        high = np.clip(peak - 0.2 * needed, 0.0, room)
+        return np.where(peak >= 0, low + (high - low) * position, room * position)
+
+    def _changed(
+        self, signal: Tensor, valid: Tensor, gravity: Tensor, step: int, model: ModelConfig
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        change = self.recipe.augmentation
+        generator = torch_generator(self.recipe.seed, step, "augmentation")
+        signal, valid = augmentation.rotate(signal, valid, generator, share=change.rotation)
+        signal = augmentation.slower_rate(signal, generator, grid_hz=model.grid_hz, share=change.slower_rate)
+        signal, gravity = augmentation.remove_gravity(
+            signal, valid, gravity, generator, grid_hz=model.grid_hz, share=change.remove_gravity
+        )
+        signal = augmentation.scale(signal, generator, most=change.scale)
+        signal = augmentation.jitter(
+            signal, generator, share=change.jitter, acc=change.jitter_acc, gyro=change.jitter_gyro
+        )
+        valid = augmentation.drop_sensor(valid, generator, share=change.drop_sensor)
+        valid = augmentation.drop_channels(valid, generator, share=change.drop_channels)
+        return signal.masked_fill(~valid, 0.0), valid, gravity
+
+
+def track_weights(tracks: Sequence[Track], label: NDArray[np.int64], sampling: Sampling) -> NDArray[np.float64]:
+    """Probability of each track: sets by hours to a power, labels within a set likewise, tracks by length.
+
+    Temperature sampling as for languages of unequal size (Conneau & Lample 2019, section 3.1).
+    """
+    dataset = np.array([track.dataset for track in tracks])
+    steps = np.array([track.steps for track in tracks], dtype=np.float64)
+    weights = np.zeros(len(tracks))
+    for name in np.unique(dataset):
+        here = dataset == name
+        share = steps[here].sum() ** sampling.dataset_power * sampling.weights.get(str(name), 1.0)
+        numbers = np.unique(label[here])
+        per_label = np.array([steps[here & (label == n)].sum() for n in numbers])
+        tempered = per_label**sampling.label_power
+        for n, total, part in zip(numbers, per_label, tempered / tempered.sum(), strict=True):
+            these = here & (label == n)
+            weights[these] = share * part * steps[these] / total
+    return np.asarray(weights / weights.sum())
+
+
+def cut(
+    samples: Float[Tensor, "row 6"],
+    start: Int[Tensor, " window"],
+    steps: Int[Tensor, " window"],
+    first: Float[Tensor, " window"],
+    stretch: Float[Tensor, " window"],
+    window_steps: int,
+) -> tuple[Float[Tensor, "window 6 step"], Bool[Tensor, "window 6 step"]]:
+    """Windows at any place and tempo, linearly between samples; beyond a track's end nothing is valid.
+
+    Args:
+        samples: all rows of the corpus.
+        start: first row of each window's track.
+        steps: rows of that track.
+        first: where in the track the window begins, in steps.
+        stretch: steps of the track per step of the window.
+        window_steps: length of the windows.
+    """
+    at = first[:, None] + torch.arange(window_steps) * stretch[:, None]
+    left = at.floor()
+    part = (at - left)[..., None]
+    left = left.long()
+    inside = (left >= 0) & (left + (part[..., 0] > 0) < steps[:, None])
+    row = start[:, None] + left.clamp(min=0)
+    row = torch.minimum(row, start[:, None] + steps[:, None] - 1)
+    following = torch.minimum(row + 1, start[:, None] + steps[:, None] - 1)
+    here, there = samples[row], samples[following]
+    # A sample on the grid must not become missing because the next one is.
+    between = torch.where(part > 0, (1 - part) * here + part * there, here)
+    signal = between.transpose(1, 2)
+    valid = torch.isfinite(signal) & inside[:, None]
+    return torch.where(valid, signal, 0.0), valid

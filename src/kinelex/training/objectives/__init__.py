@@ -1,0 +1,1 @@
+"""What training minimizes, one objective per file."""

@@ -1,0 +1,166 @@
+"""A recipe: everything that decides what a training run does, validated once, kept with every result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kinelex.errors import BadRecipe
+from kinelex.model.config import ModelConfig
+
+NEVER_TRAINED_ON = frozenset({"motionsense", "mobifall", "basic_motions"})
+"""Zero-shot test sets: no recipe may train on them or select with them."""
+
+
+def _no_test_set(names: tuple[str, ...]) -> tuple[str, ...]:
+    if tests := sorted(NEVER_TRAINED_ON.intersection(names)):
+        raise ValueError(f"{', '.join(tests)} is a zero-shot test set: it may not be trained on or selected with")
+    return names
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+TrainingSets = Annotated[tuple[str, ...], AfterValidator(_no_test_set)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sampling(_Section):
+    """How often which data set, label and stretch of signal is drawn."""
+
+    dataset_power: Share = Field(0.5, description="A data set counts as its hours to this power; 0 draws all alike.")
+    label_power: Share = Field(0.3, description="Within a set, a label counts as its hours to this power.")
+    weights: dict[str, float] = Field(default={}, description="Extra factor per data set; 1 where not named.")
+    brief_kinds: tuple[str, ...] = Field(
+        ("fall",), description="Kinds of label that last a moment: windows are drawn around the strongest movement."
+    )
+    known_placement: Share = Field(
+        0.5, description="Share of windows whose placement a model with placement_text is told."
+    )
+
+
+class Augmentation(_Section):
+    """How far training windows stray from their recording; see `kinelex.signal.augmentation`."""
+
+    rotation: Share = Field(1.0, description="Share of windows turned by a random rotation, one for all sensors.")
+    stretch: float = Field(0.15, ge=0, lt=1, description="Time is stretched by a factor up to exp of this, both ways.")
+    scale: float = Field(0.15, ge=0, lt=1, description="Amplitudes change by up to this share in half of the windows.")
+    jitter: Share = Field(0.3, description="Share of windows with added sensor noise.")
+    jitter_acc: float = Field(
+        0.02,
+        ge=0,
+        description="Largest standard deviation of that noise, m/s²: little, because"
+        " the sway of somebody standing still is hardly more.",
+    )
+    jitter_gyro: float = Field(0.005, ge=0, description="Likewise for the gyroscope, rad/s.")
+    slower_rate: Share = Field(0.4, description="Share of windows low-passed as if recorded at 8 Hz or more.")
+    remove_gravity: Share = Field(0.2, description="Share of windows whose acceleration loses gravity.")
+    drop_sensor: Share = Field(0.25, description="Share of windows that lose their gyroscope, or accelerometer.")
+    drop_channels: Share = Field(0.1, description="Share of windows that lose single axes.")
+
+
+class Targets(_Section):
+    """What a window should be near to: its own label, labels of its group, labels of like meaning."""
+
+    group: Share = Field(0.5, description="Of the share for equal labels, how much goes to all labels of the group.")
+    text: Share = Field(0.2, description="Share spread over labels by the similarity of their texts.")
+    text_temperature: float = Field(0.5, gt=0, description="Of the z-scored text similarities.")
+    smoothing: Share = Field(0.05, description="Share spread evenly over all labels.")
+    windows_per_label: Share = Field(
+        0.25, description="Weight of the other direction, in which each label picks its windows out of the batch."
+    )
+    prompts: Literal["sample", "mean"] = Field(
+        "sample", description="sample: another synonym and template per label and step; mean: always their mean."
+    )
+    center: bool = Field(True, description="Take the vocabulary's mean vector out of all text vectors.")
+
+
+class Optimizer(_Section):
+    """AdamW with linear warm-up and cosine decay."""
+
+    learning_rate: float = Field(1e-3, gt=0, description="At its highest.")
+    weight_decay: float = Field(0.05, ge=0, description="On matrices only.")
+    warmup_steps: int = Field(50, ge=0, description="Steps of linear warm-up.")
+    clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
+
+
+class Averaging(_Section):
+    """An exponential average of the weights is what is kept: single checkpoints swing."""
+
+    start_share: float = Field(0.25, ge=0, lt=1, description="Share of the steps after which averaging begins.")
+    decay: float = Field(0.995, ge=0, lt=1, description="Weight of the average so far, per step.")
+
+
+class Recipe(_Section):
+    """A training run of the aligned model."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="What the model will be called.")
+    train: TrainingSets = Field(min_length=1, description="Imported data sets to train on.")
+    left_out: TrainingSets = Field(
+        default=(), description="Training sets kept out, to select with and to calibrate the probabilities on."
+    )
+    seed: int = Field(0, ge=0, description="Decides every random choice.")
+    steps: int = Field(2000, gt=0, description="Updates of the weights.")
+    batch_windows: int = Field(256, gt=1, description="Windows per update.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the processor multiplies it fast, else fp32."
+    )
+    threads: int = Field(2, gt=0, description="CPU threads; part of the recipe, because sums depend on it.")
+    save_every: int = Field(100, gt=0, description="Steps between two checkpoints to resume from.")
+    log_every: int = Field(10, gt=0, description="Steps between two lines of metrics.")
+    model: ModelConfig = Field(default_factory=ModelConfig, description="Shape of the model.")
+    sampling: Sampling = Field(default_factory=Sampling)
+    augmentation: Augmentation = Field(default_factory=Augmentation)
+    targets: Targets = Field(default_factory=Targets)
+    optimizer: Optimizer = Field(default_factory=Optimizer)
+    averaging: Averaging = Field(default_factory=Averaging)
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Recipe:
+        if both := sorted(set(self.train) & set(self.left_out)):
+            raise ValueError(f"{', '.join(both)} cannot be both trained on and left out")
+        return self
+
+    def leaving_out(self, *names: str) -> Recipe:
+        """This recipe without `names` in training, left out in place of what it leaves out.
+
+        Raises:
+            BadRecipe: nothing to train on would be left, or a zero-shot test set was named.
+        """
+        train = [name for name in self.train if name not in names]
+        try:
+            return Recipe.model_validate({**self.model_dump(), "train": train, "left_out": names})
+        except ValidationError as error:
+            raise BadRecipe(f"recipe '{self.name}' cannot leave out {', '.join(names)}: {error}") from None
+
+    @classmethod
+    def read(cls, path: str | Path, **changes: Any) -> Recipe:
+        """Read a YAML recipe.
+
+        Args:
+            path: the file.
+            changes: top-level fields that replace those of the file.
+
+        Raises:
+            BadRecipe: no such file, no YAML, or a field that is unknown, missing or impossible.
+        """
+        path = Path(path)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise BadRecipe(f"no recipe '{path}': {error.strerror}") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise BadRecipe(f"recipe '{path}' is not YAML: {error}") from None
+        if not isinstance(content, dict):
+            raise BadRecipe(f"recipe '{path}' is not a list of fields")
+        try:
+            return cls.model_validate({**content, **changes})
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(str(part) for part in e['loc']) or 'recipe'}: {e['msg']}" for e in error.errors()
+            )
+            raise BadRecipe(f"recipe '{path}': {problems}") from None

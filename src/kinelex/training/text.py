@@ -1,0 +1,77 @@
+"""The text side of training: frozen vectors of every prompt of every label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from kinelex.language.encoder import TextEncoder
+from kinelex.language.vectors import label_vectors, prompt_vectors
+from kinelex.language.vocabulary import Vocabulary
+from kinelex.model.checkpoint import LabelTable
+from kinelex.model.text_space import TextSpace
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingText:
+    """What the labels of a run look like to the text encoder.
+
+    Args:
+        labels: the training labels.
+        group: number of each label's group.
+        prompts: ``(prompt, text)`` projected unit vectors of all prompts, label after label.
+        first: row of each label's first prompt, and one past the last.
+        means: ``(label, text)`` projected unit vectors of the labels' prompt means.
+        space: the text space they were projected into.
+        table: raw vectors of the whole standard vocabulary, for the checkpoint.
+    """
+
+    labels: tuple[str, ...]
+    group: Int[Tensor, " label"]
+    prompts: Float[Tensor, "prompt text"]
+    first: Int[Tensor, " boundary"]
+    means: Float[Tensor, "label text"]
+    space: TextSpace
+    table: LabelTable
+
+    def sample(self, generator: torch.Generator) -> Float[Tensor, "label text"]:
+        """One prompt per label, drawn evenly: another synonym in another sentence each time."""
+        count = self.first[1:] - self.first[:-1]
+        chosen = (torch.rand(len(count), generator=generator) * count).long()
+        return self.prompts[self.first[:-1] + chosen]
+
+
+def encode_labels(
+    labels: Sequence[str], vocabulary: Vocabulary, encoder: TextEncoder, *, center: bool = True
+) -> TrainingText:
+    """Encode the prompts of all labels, and the standard vocabulary that the text space is centered on.
+
+    Args:
+        labels: texts of labels of the vocabulary.
+        vocabulary: synonyms and groups.
+        encoder: a frozen text encoder.
+        center: take the vocabulary's mean vector out.
+    """
+    texts = tuple(label.text for label in vocabulary.labels)
+    table = LabelTable(texts, label_vectors(texts, encoder, vocabulary=vocabulary, synonyms=True))
+    middle = table.vectors.mean(axis=0)
+    space = TextSpace(np.asarray(middle if center else np.zeros_like(middle), dtype=np.float32))
+    per_label = [space.project(prompt_vectors(label, encoder, vocabulary=vocabulary)) for label in labels]
+    groups = sorted({vocabulary.group_of(label) for label in labels})
+    row = {text: i for i, text in enumerate(texts)}
+    means = space.project(table.vectors[[row[label] for label in labels]])
+    return TrainingText(
+        labels=tuple(labels),
+        group=torch.tensor([groups.index(vocabulary.group_of(label)) for label in labels]),
+        prompts=F.normalize(torch.from_numpy(np.concatenate(per_label)), dim=-1),
+        first=torch.tensor(np.cumsum([0, *(len(vectors) for vectors in per_label)])),
+        means=torch.from_numpy(means),
+        space=space,
+        table=table,
+    )
