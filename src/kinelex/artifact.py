@@ -112,7 +112,9 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_manifest(folder: str | Path, kind: str, version: int, files: Iterable[str], fields: Mapping[str, Any]) -> None:
+def write_manifest(
+    folder: str | Path, kind: str, version: int, files: Iterable[str], fields: Mapping[str, Any]
+) -> None:
     """Hash `files` (paths relative to `folder`) and write the manifest that makes the folder readable.
 
     Args:

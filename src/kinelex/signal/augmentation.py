@@ -69,7 +69,7 @@ def jitter(
 
 
 def scale(signal: Signal, generator: Generator, *, share: float = 0.5, most: float = 0.15) -> Signal:
-    """Move more strongly or less, or carry an uncalibrated sensor: one factor per window and sensor, within ``1 ± most``."""
+    """Move more or less strongly, or carry an uncalibrated sensor: one factor within ``1 ± most`` per sensor."""
     factor = 1 + (torch.rand(len(signal), 2, generator=generator) * 2 - 1) * most
     factor = torch.where(_chosen(len(signal), share, generator)[:, None], factor, 1.0)
     return signal * factor.repeat_interleave(3, dim=1)[:, :, None]
