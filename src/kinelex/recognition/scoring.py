@@ -1,0 +1,37 @@
+"""From embeddings and label vectors to probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def probabilities(
+    embeddings: NDArray[np.floating], vectors: NDArray[np.floating], *, scale: float, temperature: float = 1.0
+) -> NDArray[np.float32]:
+    """Softmax over labels of cosine x scale / temperature.
+
+    A window without usable signal has no direction in the text space: its row of NaN stays a row of NaN, never a guess.
+    Each row depends on its own window only, so results do not change with what else is in the batch.
+
+    Args:
+        embeddings: ``(window, text)`` unit vectors; NaN rows for windows without signal.
+        vectors: ``(label, text)`` unit vectors of the labels.
+        scale: the model's learned factor from cosine to logit.
+        temperature: the calibrated divisor of the logits; above 1 is less sure.
+
+    Returns:
+        ``(window, label)``; every finite row sums to one.
+
+    >>> probabilities(np.eye(2), np.eye(2), scale=10.0).round(3).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    # einsum, unlike a BLAS product, adds up each row in the same order whatever the number of rows is.
+    cosine = np.einsum("wt,lt->wl", embeddings.astype(np.float64), vectors.astype(np.float64))
+    return softmax(cosine * (scale / temperature)).astype(np.float32)
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax along the last axis, safe for logits of any size."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
