@@ -1,0 +1,35 @@
+"""The rules of a zero-shot evaluation, as data that is saved with every result."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Texts = Literal["words", "vocabulary"]
+
+
+class ZeroShotProtocol(BaseModel):
+    """What is predicted, from which candidates, and how the intervals are made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window_s: float = Field(6.0, gt=0, description="Seconds of signal in a window.")
+    unit: Literal["window", "recording"] = Field(
+        "window",
+        description="window: non-overlapping windows inside sessions, one prediction each; recording: one prediction"
+        " per session, the mean probability of windows that cover it.",
+    )
+    texts: tuple[Texts, ...] = Field(
+        ("words",),
+        min_length=1,
+        description="Closed set, candidates from the data set's declared activities: words: the official names as words"
+        " in general templates; vocabulary: their labels in the vocabulary with synonyms.",
+    )
+    open_set: bool = Field(
+        False, description="Also choose among every label of the standard vocabulary, scored by label groups."
+    )
+    calibration_bins: int = Field(15, ge=2, description="Equal-width bins of the expected calibration error.")
+    draws: int = Field(2000, ge=100, description="Bootstrap draws of subjects.")
+    level: float = Field(0.95, gt=0.5, lt=1, description="Probability that the intervals over subjects are to cover.")
+    seed: int = Field(0, ge=0, description="Of the bootstrap draws.")

@@ -1,0 +1,257 @@
+"""The result of a zero-shot evaluation: a record that is saved as JSON, and a Markdown page that a person reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kinelex import artifact
+from kinelex.errors import CorruptArtifact, UnsupportedFormat
+from kinelex.evaluation.protocol import ZeroShotProtocol
+from kinelex.evaluation.statistics import Estimate
+
+FORMAT = 1
+RESULTS = "results.json"
+PAGE = "report.md"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassResult(_Record):
+    """How one class fared."""
+
+    name: str = Field(description="Official activity name, or the label group.")
+    texts: tuple[str, ...] = Field(description="The candidate texts that stand for it.")
+    units: int = Field(description="How many units are of it.")
+    precision: float = Field(description="Mean over training seeds.")
+    recall: float = Field(description="Mean over training seeds.")
+    f1: Estimate = Field(description="Mean, spread and interval over subjects.")
+
+
+class ReliabilityBins(_Record):
+    """Confidence against accuracy, all training seeds together."""
+
+    edges: tuple[float, ...] = Field(description="Ends of the bins, one more than bins.")
+    count: tuple[int, ...] = Field(description="Units per bin, added over the training seeds.")
+    confidence: tuple[float | None, ...] = Field(description="Mean confidence per bin; none where it is empty.")
+    accuracy: tuple[float | None, ...] = Field(description="Accuracy per bin; none where it is empty.")
+
+
+class TaskResult(_Record):
+    """One data set against one set of candidates."""
+
+    task: str = Field(description="closed_words, closed_vocabulary or open_groups.")
+    title: str = Field(description="The task in words.")
+    candidates: int = Field(description="Number of candidate texts.")
+    accuracy: Estimate = Field(description="Share of units that are right.")
+    macro_f1: Estimate = Field(description="Mean F1 over the classes that macro_f1_over names.")
+    macro_f1_over: str = Field(description="declared: all candidates' classes; truth: classes that occur in truth.")
+    macro_f1_union: Estimate = Field(description="Mean F1 over the classes that occur in truth or are predicted.")
+    mean_reciprocal_rank: Estimate = Field(description="Of the true class.")
+    recall_at_3: Estimate = Field(description="Share of units whose true class is among the three best.")
+    calibration_error: Estimate = Field(description="Expected calibration error, equal-width bins.")
+    brier: Estimate = Field(description="Squared distance from distribution to truth, 0 to 2.")
+    area_under_risk_coverage: tuple[float, ...] = Field(description="Mean selective risk, of each training seed.")
+    classes: tuple[ClassResult, ...] = Field(description="Each class that counts, in the order of the confusion table.")
+    confusion: tuple[tuple[int, ...], ...] = Field(description="Truth by prediction, added over the training seeds.")
+    reliability: ReliabilityBins = Field(description="For a reliability diagram.")
+    per_subject: dict[str, float] = Field(description="Accuracy on each subject, mean over the training seeds.")
+
+
+class DataResult(_Record):
+    """One data set and what was reached on it."""
+
+    name: str = Field(description="Name of the stored data set.")
+    title: str = Field(description="Its full name.")
+    sha256: str = Field(description="Hash over the stored data, to tell whether two results saw the same.")
+    seen_in_training: bool | None = Field(description="Whether a checkpoint was trained on it; none: unknown.")
+    interval_over: str = Field(description="What the bootstrap draws: subjects, or recordings where nobody is named.")
+    subjects: int = Field(description="Subjects (or recordings) with at least one unit.")
+    sessions: int = Field(description="Sessions with at least one unit.")
+    units: int = Field(description="Windows, or recordings, that got a prediction.")
+    hours: float = Field(description="Signal inside the windows.")
+    sessions_too_short: int = Field(description="Sessions below half a window, left out.")
+    units_without_signal: int = Field(description="Units without a usable window, left out.")
+    tasks: tuple[TaskResult, ...] = Field(description="One per set of candidates.")
+
+
+class CheckpointUsed(_Record):
+    """Which weights were evaluated."""
+
+    name: str = Field(description="Name or path as given.")
+    fingerprint: str = Field(description="Hash over the weights.")
+    text_encoder: str = Field(description="Text encoder and revision it was trained with.")
+    temperature: float = Field(description="Calibrated softmax temperature.")
+
+
+class ZeroShotReport(_Record):
+    """Everything that a zero-shot evaluation found, and what is needed to repeat it."""
+
+    kind: str = Field("zero-shot report", description="What this file is.")
+    version: int = Field(FORMAT, description="Format version.")
+    command: str = Field(description="The command that made it.")
+    protocol: ZeroShotProtocol = Field(description="The rules.")
+    checkpoints: tuple[CheckpointUsed, ...] = Field(description="Several are training seeds of one recipe.")
+    versions: dict[str, str] = Field(description="Of Kinelex and what it computes with.")
+    data: tuple[DataResult, ...] = Field(description="One per data set.")
+
+    def remarks(self) -> list[str]:
+        """What a reader must know to read the figures rightly, one sentence each."""
+        remarks = ["Macro-F1 of a closed set is the mean over all declared activities."]
+        if self.protocol.open_set:
+            published = ", ".join(
+                f"{data.name} {percent(task.macro_f1_union)}"
+                for data in self.data
+                for task in data.tasks
+                if task.task == "open_groups"
+            )
+            remarks.append(
+                "Macro-F1 of an open set is the mean over the groups that occur in truth; over those that are predicted"
+                f" as well, as published, it is: {published}."
+            )
+        remarks.append(f"The calibration error uses {self.protocol.calibration_bins} bins of equal width.")
+        for data in self.data:
+            if data.seen_in_training:
+                remarks.append(f"Careful: {data.name} was part of the training data; its figures are not zero-shot.")
+            elif data.seen_in_training is None:
+                remarks.append(f"The checkpoint does not say whether {data.name} was part of its training data.")
+            if data.interval_over != "subjects":
+                remarks.append(f"{data.name} does not say who was recorded: its intervals are over recordings.")
+            if data.sessions_too_short:
+                remarks.append(f"{data.name}: {data.sessions_too_short} sessions below half a window are left out.")
+            if data.units_without_signal:
+                remarks.append(f"{data.name}: {data.units_without_signal} units without usable signal are left out.")
+        return remarks
+
+
+def write_report(report: ZeroShotReport, folder: str | Path, *, plots: bool = True) -> list[Path]:
+    """Write the JSON record, the Markdown page and, per task, a confusion matrix and a reliability diagram.
+
+    Args:
+        report: what to write.
+        folder: where to; files of the same names are replaced.
+        plots: also draw the pictures.
+
+    Returns:
+        The paths, the JSON record first.
+    """
+    folder = Path(folder)
+    pictures: list[Path] = []
+    if plots:
+        from kinelex.evaluation.plots import plot_confusion, plot_reliability
+
+        for data in report.data:
+            for task in data.tasks:
+                stem = f"{data.name}-{task.task.replace('_', '-')}"
+                pictures.append(plot_confusion(data, task, folder / f"{stem}-confusion.png"))
+                pictures.append(plot_reliability(data, task, folder / f"{stem}-reliability.png"))
+    artifact.write_text(folder / PAGE, to_markdown(report, [path.name for path in pictures]))
+    artifact.write_json(folder / RESULTS, report.model_dump(mode="json"))
+    return [folder / RESULTS, folder / PAGE, *pictures]
+
+
+def read_report(path: str | Path) -> ZeroShotReport:
+    """Read a report from its JSON file or the folder that holds it.
+
+    Raises:
+        CorruptArtifact: no such file, or not a report.
+        UnsupportedFormat: written by a newer format version.
+    """
+    path = Path(path)
+    path = path / RESULTS if path.is_dir() else path
+    try:
+        content = json.loads(path.read_bytes())
+        newer = int(content["version"]) > FORMAT
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptArtifact(f"'{path}' is not a readable report ({error}): evaluate again") from None
+    if newer:
+        raise UnsupportedFormat(f"'{path}' is report format {content['version']}; this Kinelex reads up to {FORMAT}")
+    try:
+        return ZeroShotReport.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CorruptArtifact(f"'{path}' is not a report: {where}: {first['msg']}; evaluate again") from None
+
+
+def percent(estimate: Estimate) -> str:
+    """An estimate as a table cell: mean, spread over seeds, interval over subjects.
+
+    >>> percent(Estimate(mean=0.812, seeds=(0.80, 0.824), sd=0.017, low=0.77, high=0.85))
+    '81.2 ± 1.7 [77.0, 85.0]'
+    """
+    spread = "" if estimate.sd is None else f" ± {100 * estimate.sd:.1f}"
+    if estimate.low is None or estimate.high is None:
+        return f"{100 * estimate.mean:.1f}{spread}"
+    return f"{100 * estimate.mean:.1f}{spread} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def to_markdown(report: ZeroShotReport, pictures: Iterable[str] = ()) -> str:
+    """The report as a Markdown page.
+
+    Args:
+        report: what to show.
+        pictures: names of picture files beside the page; a picture is shown under the task whose name it starts with.
+    """
+    pictures = list(pictures)
+    protocol = report.protocol
+    unit = "recordings" if protocol.unit == "recording" else "windows"
+    cut = "non-overlapping, inside sessions" if protocol.unit == "window" else "covering each recording, averaged"
+    seeds = len(report.checkpoints)
+    lines = [
+        "# Zero-shot evaluation",
+        "",
+        "```",
+        report.command,
+        "```",
+        "",
+        f"{protocol.window_s:g}-second windows, {cut}. Figures are percentages:"
+        f" mean{' ± standard deviation' if seeds > 1 else ''} over {seeds} training seed{'s' * (seeds > 1)}"
+        f" [{100 * protocol.level:g} % interval over subjects, {protocol.draws} bootstrap draws].",
+        "",
+        f"| data set | candidates | subjects | {unit} | accuracy | macro-F1 | mean reciprocal rank"
+        " | calibration error |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for data in report.data:
+        lines += [
+            f"| {data.name} | {task.title} | {data.subjects} | {data.units:,} | {percent(task.accuracy)}"
+            f" | {percent(task.macro_f1)} | {task.mean_reciprocal_rank.mean:.3f}"
+            f" | {percent(task.calibration_error)} |"
+            for task in data.tasks
+        ]
+    lines += ["", *(f"* {remark}" for remark in report.remarks())]
+    for data in report.data:
+        for task in data.tasks:
+            lines += ["", f"## {data.title}: {task.title}", "", *_class_table(task, unit)]
+            stem = f"{data.name}-{task.task.replace('_', '-')}-"
+            for picture in pictures:
+                if picture.startswith(stem):
+                    kind = picture.removeprefix(stem).removesuffix(".png")
+                    lines += ["", f"![{kind} of {data.name}, {task.title}]({picture})"]
+    lines += ["", "## What was used", ""]
+    lines += ["| checkpoint | fingerprint | text encoder | temperature |", "|---|---|---|---|"]
+    lines += [
+        f"| {used.name} | `{used.fingerprint[:16]}` | {used.text_encoder} | {used.temperature:.3g} |"
+        for used in report.checkpoints
+    ]
+    lines += ["", "| data set | SHA-256 | hours | sessions |", "|---|---|---|---|"]
+    lines += [f"| {d.name} | `{d.sha256[:16]}` | {d.hours:.2f} | {d.sessions} |" for d in report.data]
+    lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items()) + "."]
+    return "\n".join(lines) + "\n"
+
+
+def _class_table(task: TaskResult, unit: str) -> list[str]:
+    lines = [f"| class | candidate text | {unit} | precision | recall | F1 |", "|---|---|---|---|---|---|"]
+    for scored in task.classes:
+        texts = scored.texts[0] if len(scored.texts) == 1 else f"{len(scored.texts)} labels"
+        lines.append(
+            f"| {scored.name} | {texts} | {scored.units:,} | {100 * scored.precision:.1f} | {100 * scored.recall:.1f}"
+            f" | {percent(scored.f1)} |"
+        )
+    return lines
