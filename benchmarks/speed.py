@@ -209,6 +209,7 @@ def machine() -> Findings:
     return {
         "processor": name,
         "cores": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2),  # much above 0: others were at work, times are too long
         "system": platform.system(),
         "python": platform.python_version(),
         **versions,
@@ -246,13 +247,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "speed.json", help="where the figures go")
     call = parser.parse_args()
     checkpoint = load(call.model).checkpoint
+    ran_on = machine()
     result: Findings = {
         "command": shlex.join(["python", "benchmarks/speed.py", *sys.argv[1:]]),
         "date": datetime.now(UTC).date().isoformat(),
         "model": checkpoint.name,
         "weights_sha256": checkpoint.fingerprint,
         "rounds": call.rounds,
-        "machine": machine(),
+        "machine": ran_on,
         "throughput": throughput(call.model, call.rounds),
         "recognition": recognition(call.model, call.rounds),
         "cold_start": cold_start(call.model, call.rounds),

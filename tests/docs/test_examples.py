@@ -46,21 +46,17 @@ def recordings() -> list[kinelex.Recording]:
 
 @pytest.fixture
 def folder(tmp_path: Path, recordings: list[kinelex.Recording], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with what a reader has there: the demo's log, and a walk at 50 Hz in g with gravity."""
+    """A working folder with what a reader has there: the demo's log, and a walk in g with gravity."""
     write_log(tmp_path / "kinelex-demo" / "watch.csv", recordings)
     walks = [r for r in recordings if r.intervals[0].label == "Walking"][:6]
     motion = resample(np.concatenate([r.samples for r in walks]), walks[0].rate_hz, 50.0)
     motion[:, :3] = (motion[:, :3] + [0.0, 0.0, 9.80665]) / 9.80665
-    axes = "acc_x (g),acc_y (g),acc_z (g),gyro_x,gyro_y,gyro_z"
-    _write(tmp_path / "walk.csv", axes, motion)
-    _write(tmp_path / "monday" / "walk.csv", f"time,{axes}", np.column_stack([np.arange(len(motion)) / 50, motion]))
+    table = np.column_stack([np.arange(len(motion)) / 50, motion])
+    header = "time,acc_x (g),acc_y (g),acc_z (g),gyro_x,gyro_y,gyro_z"
+    (tmp_path / "monday").mkdir()
+    np.savetxt(tmp_path / "monday" / "walk.csv", table, delimiter=",", header=header, comments="", fmt="%.4f")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def _write(path: Path, header: str, table: np.ndarray) -> None:
-    path.parent.mkdir(exist_ok=True)
-    np.savetxt(path, table, delimiter=",", header=header, comments="", fmt="%.4f")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

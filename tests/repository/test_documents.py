@@ -14,7 +14,10 @@ import yaml
 import kinelex
 from kinelex.cli import COMMANDS
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/gpu/QUEUE.md")
+DOCUMENTS = (
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/gpu/QUEUE.md", "docs/tutorial.md",
+    "docs/how-to.md", "docs/reference.md", "docs/explanation.md",
+)  # fmt: skip
 
 FORBIDDEN = {
     "a path of one machine": r"(?<![\w.])/(?:work|root|home|Users|tmp/\w+)/",

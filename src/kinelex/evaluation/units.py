@@ -72,7 +72,7 @@ def shares_of_windows(starts_s: NDArray[np.float64], window_s: float, duration_s
     A second that several windows cover belongs to them in equal parts, as in a timeline's overall answer.
 
     >>> shares_of_windows(np.array([0.0, 3.0, 4.0]), 6.0, 10.0).round(3).tolist()
-    [0.433, 0.2, 0.367]
+    [0.417, 0.267, 0.317]
     """
     ends_s = np.minimum(starts_s + window_s, duration_s)
     edges = np.unique(np.concatenate([starts_s, ends_s]))

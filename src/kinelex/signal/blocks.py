@@ -85,7 +85,10 @@ def _summary(
     blocks = np.where(present[:, :, None], blocks, np.nan)[np.flatnonzero(alive >= 0.5)]
     if not len(blocks):
         return np.zeros(0), np.zeros(0), np.zeros(0)
-    level = np.linalg.norm(np.nanmean(blocks, axis=1), axis=1)
-    spread = np.sqrt(np.nanvar(blocks, axis=1).sum(axis=1))
-    size = np.nanmedian(np.linalg.norm(blocks, axis=2), axis=1)
+    # The functions for missing values take several times as long, and most sessions miss none.
+    whole = bool(present.all())
+    mean, var, median = (np.mean, np.var, np.median) if whole else (np.nanmean, np.nanvar, np.nanmedian)
+    level = np.linalg.norm(mean(blocks, axis=1), axis=1)
+    spread = np.sqrt(var(blocks, axis=1).sum(axis=1))
+    size = median(np.linalg.norm(blocks, axis=2), axis=1)
     return level, spread, size
