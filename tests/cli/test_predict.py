@@ -153,7 +153,7 @@ def test_the_real_command_needs_neither_text_encoder_nor_plots(walk: Path, tmp_p
     code = (
         "import sys\nfrom kinelex.cli import main\n"
         f"assert main(['predict', {str(walk)!r}, '--labels', 'walking, sitting', '--out', {str(out)!r}]) == 0\n"
-        "heavy = {'transformers', 'sentence_transformers', 'tokenizers', 'matplotlib', 'aeon'}\n"
+        "heavy = {'transformers', 'sentence_transformers', 'tokenizers', 'pandas', 'matplotlib', 'aeon'}\n"
         "sys.exit(str(sorted(heavy & set(sys.modules))) if heavy & set(sys.modules) else 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

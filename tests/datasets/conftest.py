@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -106,7 +107,15 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory: pytest.TempPathFactory, write_made_up: Callable[..., Path]) -> StoredDataset:
+    """The made-up data set, imported once, for tests that leave it as it is."""
+    folder = tmp_path_factory.mktemp("imported")
+    return import_dataset(write_made_up(folder / "source"), folder / "data")
+
+
 @pytest.fixture
-def stored(source: Callable[..., Path], root: Path) -> StoredDataset:
-    """The made-up data set, imported."""
-    return import_dataset(source(), root)
+def stored(imported: StoredDataset, root: Path) -> StoredDataset:
+    """A copy of the imported made-up data set, for tests that break it."""
+    shutil.copytree(imported.folder, root / imported.name)
+    return StoredDataset.open(root, imported.name)

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinelex.datasets import StoredDataset, data_root, import_dataset, list_stored
 from kinelex.errors import CorruptArtifact, UnknownName, UnsupportedFormat
 
 
-def test_opening_gives_what_importing_gave(stored: StoredDataset, root: Path) -> None:
-    assert StoredDataset.open(root, "made_up") == stored
+def test_opening_gives_what_importing_gave(imported: StoredDataset) -> None:
+    root = imported.folder.parent
+    assert StoredDataset.open(root, "made_up") == imported
     assert list_stored(root) == ("made_up",)
 
 
@@ -115,41 +116,33 @@ def test_an_unknown_data_set_names_near_ones(stored: StoredDataset, root: Path, 
 # Damage.
 
 
-@pytest.fixture(scope="module")
-def one_stored(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> StoredDataset:
-    """The made-up data set, imported once for the tests that break it and put it together again."""
-    folder = tmp_path_factory.mktemp("one")
-    write_source = request.getfixturevalue("write_made_up")
-    return import_dataset(write_source(folder / "source"), folder / "data")
-
-
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_any_flipped_bit_in_a_shard_is_found(one_stored: StoredDataset, where: float, bit: int) -> None:
-    path = one_stored.folder / one_stored.shards[0]
+def test_any_flipped_bit_in_a_shard_is_found(imported: StoredDataset, where: float, bit: int) -> None:
+    path = imported.folder / imported.shards[0]
     whole = path.read_bytes()
     broken = bytearray(whole)
     broken[int(where * len(whole))] ^= 1 << bit
     try:
         path.write_bytes(broken)
         with pytest.raises(CorruptArtifact, match="shard-00000"):
-            StoredDataset.open(one_stored.folder.parent, "made_up", verify=True)
+            StoredDataset.open(imported.folder.parent, "made_up", verify=True)
         with pytest.raises(CorruptArtifact, match="shard-00000"):
-            one_stored.verify()
+            imported.verify()
     finally:
         path.write_bytes(whole)
-    one_stored.verify()
+    imported.verify()
 
 
-def test_damaged_samples_are_not_read_even_unverified(one_stored: StoredDataset) -> None:
-    path = one_stored.folder / one_stored.shards[0]
+def test_damaged_samples_are_not_read_even_unverified(imported: StoredDataset) -> None:
+    path = imported.folder / imported.shards[0]
     whole = path.read_bytes()
     broken = bytearray(whole)
     middle = len(whole) // 3
     broken[middle : middle + 64] = bytes(byte ^ 0xFF for byte in whole[middle : middle + 64])
     try:
         path.write_bytes(broken)
-        dataset = StoredDataset.open(one_stored.folder.parent, "made_up")
+        dataset = StoredDataset.open(imported.folder.parent, "made_up")
         with pytest.raises(CorruptArtifact, match="import 'made_up' again"):
             list(dataset.sessions())
     finally:

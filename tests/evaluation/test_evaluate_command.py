@@ -67,6 +67,7 @@ def test_it_evaluates_and_writes_a_report(
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "tiny" in printed
+    assert max(map(len, printed.splitlines()[:8])) <= 80
     assert "report.md" in printed
     report = read_report(out)
     assert report.command == "kinelex " + " ".join(words)

@@ -75,6 +75,11 @@ def test_removed_gravity_is_noticed(movement, seed, rest, said) -> None:  # type
     assert to_si(si, CHANNELS, 50, units={}, gravity=said, name="linear")[1] is False
 
 
+def test_the_offset_of_a_sensor_without_gravity_is_not_taken_for_gravity(movement) -> None:  # type: ignore[no-untyped-def]
+    si = movement(rest=True, gravity=False) / 10 + np.float32(0.1)
+    assert to_si(si, CHANNELS, 50, units={}, name="linear")[1] is False
+
+
 @pytest.mark.parametrize("rest", [True, False])
 def test_gravity_said_to_be_there_and_removed_is_refused(movement, rest) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(WrongUnit, match="pass gravity=False"):

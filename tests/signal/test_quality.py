@@ -79,9 +79,10 @@ def test_values_that_repeat_within_the_range_are_no_clipping(movement) -> None: 
     assert _quality(np.round(movement(rest=True), 1)).clipped == ()
 
 
-def test_one_high_peak_is_no_clipping(movement) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("rows", [[300], [300, 301], [100, 300, 500]])
+def test_single_high_peaks_are_no_clipping(movement, rows) -> None:  # type: ignore[no-untyped-def]
     si = movement()
-    si[300, 0] = 80.0
+    si[rows, 0] = 80.0
     assert _quality(si).clipped == ()
 
 

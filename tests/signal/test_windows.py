@@ -44,7 +44,10 @@ def test_a_rest_counts_from_half_a_window_up(duration_s: float, expected: list[f
 
 def test_without_its_tail_a_recording_keeps_only_whole_windows() -> None:
     assert windows_of(17.9, 6.0, keep_tail=False).tolist() == [0, 6]
+    assert windows_of(18.0, 6.0, keep_tail=False).tolist() == [0, 6, 12]
     assert windows_of(3.0, 6.0, keep_tail=False).tolist() == [0]
+    for rate_hz in (50.0, 100 / 3, 31.25, 99.9):
+        assert len(windows_of(1500 / rate_hz, 150 / rate_hz, keep_tail=False)) == 10
 
 
 @pytest.mark.parametrize("rows", [150, 300, 301, 305, 449, 8_640_000])

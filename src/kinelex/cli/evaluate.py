@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -74,16 +75,7 @@ def zero_shot(
         raise UsageError(f"--{name} {first['input']}: {first['msg']}") from None
     sources = [_source(name, root) for name in data]
     checkpoints = [load(name).checkpoint for name in model]
-    words = ["kinelex", "evaluate", "zero-shot"]
-    words += [word for name in model for word in ("--model", name)]
-    words += [word for name in data for word in ("--data", name)]
-    words += ["--root", str(root)] if root else []
-    words += ["--open-set"] if open_set else []
-    for option, value in chosen.items():
-        if value != _DEFAULTS[option]:
-            for one in value if isinstance(value, list) else [value]:
-                words += [f"--{option.replace('_', '-')}", f"{one:g}" if isinstance(one, float) else str(one)]
-    words += ["--out", str(out)] if out else []
+    command = _command({"model": model, "data": data, "root": root, "open_set": open_set, **chosen, "out": out})
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("windows"))
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
@@ -94,14 +86,28 @@ def zero_shot(
                 tasks[what] = bar.add_task(what, total=total)
             bar.update(tasks[what], completed=done)
 
-        report = evaluate_zero_shot(checkpoints, sources, protocol, command=shlex.join(words), progress=tell)
+        report = evaluate_zero_shot(checkpoints, sources, protocol, command=command, progress=tell)
         written = write_report(report, out, plots=plots) if out else []
     console = Console()
     console.print(_summary(report))
-    for remark in report.remarks():
+    seeds = f"mean ± standard deviation over {len(model)} training seeds, " if len(model) > 1 else ""
+    for remark in (f"Figures: {seeds}[95 % interval over subjects].", *report.remarks()):
         console.print(remark, highlight=False, markup=False)
     if written:
         console.print(f"report: {written[1]}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _command(options: dict[str, Any]) -> str:
+    """The call that gives the same report, without what is the default anyway."""
+    words = ["kinelex", "evaluate", "zero-shot"]
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value not in (None, False, _DEFAULTS.get(name)):
+            for one in value if isinstance(value, list) else [value]:
+                words += [option, f"{one:g}" if isinstance(one, float) else str(one)]
+    return shlex.join(words)
 
 
 def _source(name: str, root: Path | None) -> EvaluationSet:
@@ -118,20 +124,16 @@ def _source(name: str, root: Path | None) -> EvaluationSet:
 def _summary(report: ZeroShotReport) -> Table:
     from kinelex.evaluation.report import percent
 
-    table = Table(
-        "data set",
-        "candidates",
-        Column("subjects", justify="right"),
-        Column(f"{report.protocol.unit}s", justify="right"),
-        Column("accuracy %", justify="right"),
-        Column("macro-F1 %", justify="right"),
-        Column("calibration error %", justify="right"),
-    )
+    names = {"closed_words": "words", "closed_vocabulary": "vocabulary", "open_groups": "open set"}
+    columns = (Column(header, no_wrap=True) for header in ("data set", "candidates", "accuracy %", "macro-F1 %"))
+    table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for data in report.data:
-        for number, task in enumerate(data.tasks):
-            first = [data.name, str(data.subjects), f"{data.units:,}"] if number == 0 else ["", "", ""]
-            table.add_row(
-                first[0], task.title, *first[1:], percent(task.accuracy), percent(task.macro_f1),
-                percent(task.calibration_error),
-            )  # fmt: skip
+        people = [f"  {data.subjects} subjects"] if data.interval_over == "subjects" else []
+        # One row of several lines per data set: three seeds and an interval just fit 80 columns.
+        table.add_row(
+            "\n".join([data.name, *people, f"  {data.units:,} {report.protocol.unit}s"]),
+            "\n".join(names[task.task] for task in data.tasks),
+            "\n".join(percent(task.accuracy) for task in data.tasks),
+            "\n".join(percent(task.macro_f1) for task in data.tasks),
+        )
     return table

@@ -59,9 +59,10 @@ def plot_confusion(data: DataResult, task: TaskResult, target: str | Path) -> Pa
         shades = LinearSegmentedColormap.from_list("shares", _SHADES)
         axes.imshow(shares, cmap=shades, vmin=0, vmax=100, aspect="auto")
         for (row, column), share in np.ndenumerate(shares):
-            if share >= 0.5:
+            right = names[row] == columns[column]
+            if share >= 0.5 or right:
                 color = "white" if share > 55 else (_INK if share >= 5 else _SOFT)
-                weight = "bold" if names[row] == columns[column] else "normal"
+                weight = "bold" if right else "normal"
                 axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=color, weight=weight)
         counts = [result.units for result in task.classes if result.units]
         axes.set_yticks(range(len(names)), [f"{n}  {c:,}" for n, c in zip(names, counts, strict=True)])

@@ -51,7 +51,10 @@ class TaskResult(_Record):
     accuracy: Estimate = Field(description="Share of units that are right.")
     macro_f1: Estimate = Field(description="Mean F1 over the classes that macro_f1_over names.")
     macro_f1_over: str = Field(description="declared: all candidates' classes; truth: classes that occur in truth.")
-    macro_f1_union: Estimate = Field(description="Mean F1 over the classes that occur in truth or are predicted.")
+    macro_f1_union: Estimate = Field(
+        description="Mean F1 over the classes that occur in truth or are predicted. Its interval leans upward: a draw"
+        " of subjects sees fewer of the classes that are rarely predicted."
+    )
     mean_reciprocal_rank: Estimate = Field(description="Of the true class.")
     recall_at_3: Estimate = Field(description="Share of units whose true class is among the three best.")
     calibration_error: Estimate = Field(description="Expected calibration error, equal-width bins.")

@@ -1,6 +1,7 @@
 """Which stretches of a data set get one prediction each, and their embeddings.
 
-No window crosses from one session into another, so none mixes activities or people, and none overlaps another.
+No window crosses from one session into another, so that none mixes activities or people; and where windows are the
+units, no signal counts twice.
 """
 
 from __future__ import annotations

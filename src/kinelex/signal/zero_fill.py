@@ -41,8 +41,7 @@ def mask_zero_fill(samples: NDArray[np.float32], channels: Sequence[Channel], ra
     edges = np.flatnonzero(np.diff(np.concatenate([[False], empty, [False]]).astype(np.int8)))
     filled = 0
     for first, end in zip(edges[::2], edges[1::2], strict=True):
-        zeros = int(np.count_nonzero(known[first:end]))
-        if end - first >= SHORTEST_S * rate_hz and zeros:
+        if end - first >= SHORTEST_S * rate_hz:
             samples[first:end] = np.nan
-            filled += zeros
+            filled += int(np.count_nonzero(known[first:end]))
     return filled / rate_hz
