@@ -38,7 +38,7 @@ def small_corpus(seed: int = 0) -> Corpus:
 def small_recipe(**changes: object) -> Recipe:
     return Recipe.model_validate(
         {
-            "name": "tiny", "train": ["hapt", "sisfall"], "steps": 24, "batch_windows": 16, "save_every": 4,
+            "name": "tiny", "train": ["hapt", "sisfall"], "steps": 48, "batch_windows": 16, "save_every": 4,
             "log_every": 1, "threads": 1, "precision": "fp32",
             "model": {"width": 16, "layers": 1, "heads": 2, "queries": 2, "dropout": 0.1, "hop_s": 2.0},
         }

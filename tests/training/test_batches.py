@@ -79,7 +79,7 @@ def test_nothing_is_valid_beyond_the_track_or_in_a_hole(first: float, stretch: f
         near_edge = abs(position - round(position)) < 1e-3
         if not near_edge:
             touches_hole = int(position) == hole or int(position) + 1 == hole
-            assert bool(valid[0, 0, i]) is (position + 1 < steps + 0 and not touches_hole) or position > steps - 1
+            assert bool(valid[0, 0, i]) is (position + 1 < steps and not touches_hole) or position > steps - 1
         if valid[0, 0, i]:
             assert abs(float(signal[0, 0, i]) - (20 + position)) < 1e-2
             assert position <= steps - 1 + 1e-3

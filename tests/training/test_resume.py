@@ -48,8 +48,9 @@ def test_a_run_killed_three_times_ends_in_the_same_bits(tmp_path: Path) -> None:
     for _ in range(3):
         with start(tmp_path / "killed") as process:
             assert process.stdout is not None
-            # After a random update of this life, at a random moment within the next one or within its saving.
-            for _ in range(rng.randint(1, 6)):
+            # After a random update of this life, but not before something was saved; at a random moment within the next
+            # update or its saving.
+            for _ in range(rng.randint(5, 8)):
                 step = int(process.stdout.readline())
             killed_at.append(step)
             time.sleep(rng.random() * 0.05)
