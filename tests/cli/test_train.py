@@ -56,6 +56,16 @@ def test_a_recipe_becomes_a_calibrated_checkpoint(
     assert load_checkpoint(run / "checkpoint").fingerprint == fingerprint
 
 
+def test_a_recipe_that_leaves_nothing_out_names_its_temperature(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(RECIPE.replace("left_out: [ku_har]", "temperature: 1.37"))
+    run = tmp_path / "run"
+    assert main(["train", str(tmp_path / "tiny.yaml"), "--root", str(store), "--out", str(run)]) == 0
+    checkpoint = load_checkpoint(run / "checkpoint")
+    assert checkpoint.temperature == 1.37
+    assert "1.37" in checkpoint.card
+    assert json.loads((run / "result.json").read_text())["left_out"] == {}
+
+
 def test_a_set_that_is_not_imported_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tiny.yaml").write_text(RECIPE)
     assert main(["train", str(tmp_path / "tiny.yaml"), "--root", str(tmp_path), "--out", str(tmp_path / "run")]) == 2

@@ -71,8 +71,8 @@ class FakeCheckpoint:
 
     @property
     def text_space(self) -> SimpleNamespace:
-        """Leaves vectors as they are."""
-        return SimpleNamespace(project=lambda raw: raw)
+        """Leaves vectors as they are; no text is crowded."""
+        return SimpleNamespace(project=lambda raw: raw, crowding=lambda vectors: np.zeros(len(vectors)))
 
     def embed_many(self, requests: Sequence[tuple[Recording, np.ndarray]], window_s: float) -> list[np.ndarray]:
         """The answers' vectors, with noise; NaN where a window has no signal."""

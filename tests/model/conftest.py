@@ -36,7 +36,7 @@ def checkpoint(model: AlignedModel) -> Checkpoint:
         name="tiny",
         model=model,
         labels=LabelTable(("walking", "running", "lying"), vectors),
-        text_space=TextSpace(vectors.mean(0)),
+        text_space=TextSpace(vectors.mean(0), anchors=vectors[:2], prototypes=vectors[1:]),
         text_encoder="fake@1",
         temperature=1.5,
         card="# tiny\n",

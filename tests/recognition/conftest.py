@@ -22,6 +22,9 @@ class Unchanged:
     def project(self, raw: np.ndarray) -> np.ndarray:
         return raw / np.linalg.norm(raw, axis=1, keepdims=True)
 
+    def crowding(self, vectors: np.ndarray) -> np.ndarray:
+        return np.zeros(len(vectors))
+
 
 @dataclass
 class MovementCheckpoint:

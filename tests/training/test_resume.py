@@ -14,7 +14,7 @@ import pytest
 
 from kinelex.artifact import sha256
 from kinelex.errors import BadRecipe
-from kinelex.training import Corpus, train
+from kinelex.training import Corpus, Recipe, train
 from kinelex.training.metrics import MetricsLog, read_metrics
 from tests.training.conftest import small_recipe
 
@@ -82,6 +82,15 @@ def test_a_damaged_state_is_passed_over_for_an_older_one(corpus: Corpus, tmp_pat
     assert steps == [9, 10, 11, 12]
     for name, tensor in whole.model.state_dict().items():
         assert tensor.equal(resumed.model.state_dict()[name]), name
+
+
+def test_another_temperature_is_no_other_run(corpus: Corpus, tmp_path: Path, encoder: object) -> None:
+    train(small_recipe(steps=4), corpus, tmp_path, encoder=encoder)  # type: ignore[arg-type]
+    steps: list[int] = []
+    warmer = small_recipe(steps=4, temperature=1.5)
+    train(warmer, corpus, tmp_path, encoder=encoder, progress=lambda p: steps.append(p.step))  # type: ignore[arg-type]
+    assert not steps, "the weights are there already"
+    assert Recipe.model_validate_json((tmp_path / "recipe.json").read_bytes()).temperature == 1.5
 
 
 def test_a_folder_with_another_recipes_run_is_refused(corpus: Corpus, tmp_path: Path, encoder: object) -> None:

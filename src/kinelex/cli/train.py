@@ -24,7 +24,8 @@ def train(
     """Train a model as a recipe says. The same call again resumes a run that was interrupted, to the bit.
 
     The folder of the run holds the resolved recipe, metrics.jsonl, curves.png, states to resume from, and in the end
-    the checkpoint, calibrated on the sets that the recipe leaves out: kinelex predict --model RUN/checkpoint FILE.
+    the checkpoint, calibrated on the sets that the recipe leaves out, or by the temperature that the recipe names if it
+    leaves none out: kinelex predict --model RUN/checkpoint FILE.
 
     Args:
         recipe: A YAML file; see recipes/.
@@ -82,6 +83,7 @@ def train(
         )
 
     scores = left_out.score(checkpoint)
+    checkpoint = checkpoint.described(temperature=plan.temperature)
     if scores:
         # A geometric mean: temperatures are factors.
         product = 1.0

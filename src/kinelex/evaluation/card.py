@@ -68,7 +68,10 @@ def model_card(
 
 def _left_out_lines(checkpoint: Checkpoint, left_out: Mapping[str, LeftOutScore]) -> list[str]:
     if not left_out:
-        return []
+        return [
+            f"Nothing was left out; probabilities have the recipe's temperature, {checkpoint.temperature:.2f}, which"
+            " was found by leaving sets out of training in turn."
+        ]
     lines = ["", "## Left-out training sets", ""]
     lines.append(
         "Not trained on; runs were compared and probabilities calibrated on them"

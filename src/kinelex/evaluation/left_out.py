@@ -16,6 +16,7 @@ from kinelex.evaluation.units import Units, embed, lay_out
 from kinelex.language import TextEncoder, Vocabulary
 from kinelex.model import Checkpoint
 from kinelex.recognition.calibration import fit_temperature
+from kinelex.recognition.scoring import label_logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,9 @@ class LeftOut:
     def _logits(
         checkpoint: Checkpoint, units: Units, candidates: Candidates
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        vectors = checkpoint.text_space.project(candidates.vectors).astype(np.float64)
-        embeddings = embed(checkpoint, units).astype(np.float64)
+        vectors = checkpoint.text_space.project(candidates.vectors)
+        embeddings = embed(checkpoint, units)
         seen = np.isfinite(embeddings).all(axis=1)
         truth = np.array([candidates.class_of_label[label] for label in units.labels])
-        return checkpoint.scale * embeddings[seen] @ vectors.T, truth[seen]
+        crowding = checkpoint.text_space.crowding(vectors)
+        return label_logits(embeddings[seen], vectors, scale=checkpoint.scale, crowding=crowding), truth[seen]

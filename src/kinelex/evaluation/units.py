@@ -6,15 +6,15 @@ units, no signal counts twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.errors import BadSamples, TooShort
 from kinelex.evaluation.protocol import ZeroShotProtocol
+from kinelex.model import Checkpoint
 from kinelex.recognition.recognizer import window_starts
 from kinelex.signal.recording import Recording
 from kinelex.signal.windows import windows_of
@@ -23,14 +23,6 @@ Request = tuple[Recording, NDArray[np.float64]]
 """A session and the starts of its windows in seconds."""
 
 _WINDOWS_AT_ONCE = 1024  # between two calls of `progress`
-
-
-class Embedder(Protocol):
-    """What evaluation asks of a model: windows to vectors."""
-
-    def embed_many(self, requests: Sequence[Request], window_s: float) -> list[NDArray[np.float32]]:
-        """Per request ``(window, width)`` unit vectors; NaN rows for windows without usable signal."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +134,11 @@ def lay_out(sessions: Iterable[Recording], protocol: ZeroShotProtocol) -> Units:
     )
 
 
-def embed(model: Embedder, units: Units, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+def embed(model: Checkpoint, units: Units, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
     """Embed every window of `units` once, ``(window, width)``, in window order.
 
     Args:
-        model: anything that turns windows into vectors.
+        model: turns windows into vectors.
         units: as laid out by `lay_out`.
         progress: called with the number of windows that were just embedded.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,77 +29,17 @@ from kinelex.evaluation.report import (
 )
 from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.statistics import Estimate, Statistic, bootstrap_over_subjects, mean_of, sums_per_subject
-from kinelex.evaluation.units import Embedder, Units, embed, lay_out, per_unit
+from kinelex.evaluation.units import Units, embed, lay_out, per_unit
 from kinelex.language import TextEncoder, Vocabulary
+from kinelex.model import Checkpoint
 from kinelex.recognition.scoring import probabilities
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being embedded, windows done, and windows in all."""
 
 
-class TextSpace(Protocol):
-    """Where a checkpoint's label vectors live."""
-
-    def project(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw sentence vectors ``(text, width)`` to unit vectors in the space of the embeddings."""
-        ...
-
-
-class LabelTable(Protocol):
-    """The label texts that a checkpoint ships, with their raw sentence vectors."""
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """Usually the whole standard vocabulary."""
-        ...
-
-    @property
-    def vectors(self) -> NDArray[np.float32]:
-        """``(text, width)`` unit vectors."""
-        ...
-
-
-class Evaluable(Embedder, Protocol):
-    """What zero-shot evaluation asks of a checkpoint."""
-
-    @property
-    def name(self) -> str:
-        """How reports call it."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash over its weights."""
-        ...
-
-    @property
-    def text_encoder(self) -> str:
-        """Name and revision of the text encoder it was trained with."""
-        ...
-
-    @property
-    def labels(self) -> LabelTable:
-        """The candidates of an open set."""
-        ...
-
-    @property
-    def text_space(self) -> TextSpace:
-        """Maps raw sentence vectors to label vectors."""
-        ...
-
-    @property
-    def scale(self) -> float:
-        """Factor from cosine to logit."""
-        ...
-
-    @property
-    def temperature(self) -> float:
-        """Calibrated divisor of the logits."""
-        ...
-
-
 def evaluate_zero_shot(
-    checkpoints: Sequence[Evaluable],
+    checkpoints: Sequence[Checkpoint],
     data: Sequence[EvaluationSet],
     protocol: ZeroShotProtocol | None = None,
     *,
@@ -141,7 +81,11 @@ def evaluate_zero_shot(
             for found, task in zip(chances, tasks, strict=True):
                 vectors = checkpoint.text_space.project(task.vectors)
                 by_window = probabilities(
-                    embeddings, vectors, scale=checkpoint.scale, temperature=checkpoint.temperature
+                    embeddings,
+                    vectors,
+                    scale=checkpoint.scale,
+                    crowding=checkpoint.text_space.crowding(vectors),
+                    temperature=checkpoint.temperature,
                 )
                 found.append(per_unit(by_window, units))
         results.append(_data_result(source, units, tasks, chances, protocol, _seen(checkpoints, source.name)))
@@ -325,7 +269,7 @@ def _reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_], bi
     )
 
 
-def _check(checkpoints: Sequence[Evaluable], data: Sequence[EvaluationSet]) -> None:
+def _check(checkpoints: Sequence[Checkpoint], data: Sequence[EvaluationSet]) -> None:
     if not checkpoints or not data:
         raise UsageError("an evaluation needs at least one checkpoint and one data set")
     names = [source.name for source in data]
@@ -339,7 +283,7 @@ def _check(checkpoints: Sequence[Evaluable], data: Sequence[EvaluationSet]) -> N
         raise UsageError(f"the checkpoints use different text encoders ({different}): evaluate each alone")
 
 
-def _seen(checkpoints: Sequence[Evaluable], name: str) -> bool | None:
+def _seen(checkpoints: Sequence[Checkpoint], name: str) -> bool | None:
     """Whether any checkpoint was trained on the data set; None when one does not say."""
     trained_on = [getattr(checkpoint, "trained_on", None) for checkpoint in checkpoints]
     if any(sets is not None and name in sets for sets in trained_on):

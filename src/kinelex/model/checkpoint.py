@@ -5,7 +5,7 @@
     FOLDER/manifest.json        name, text encoder, calibration; size and hash of every other file
     FOLDER/config.json          `ModelConfig`
     FOLDER/model.safetensors    the weights
-    FOLDER/labels.safetensors   vectors of the standard vocabulary and the center of the text space
+    FOLDER/labels.safetensors   vectors of the standard vocabulary, and what the text space is made of
     FOLDER/labels.json          their texts, in the same order
     FOLDER/card.md              what it was trained on, how well it does, what it cannot do
 """
@@ -116,7 +116,12 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> None:
         weights = {name: tensor.contiguous() for name, tensor in checkpoint.model.state_dict().items()}
         save_file(weights, draft / "model.safetensors")
         save_arrays(
-            {"vectors": checkpoint.labels.vectors, "center": checkpoint.text_space.center},
+            {
+                "vectors": checkpoint.labels.vectors,
+                "center": checkpoint.text_space.center,
+                "anchors": checkpoint.text_space.anchors,
+                "prototypes": checkpoint.text_space.prototypes,
+            },
             draft / "labels.safetensors",
         )
         write_json(draft / "labels.json", list(checkpoint.labels.texts))
@@ -148,16 +153,20 @@ def load_checkpoint(name_or_folder: str | Path) -> Checkpoint:
         config = ModelConfig.model_validate_json((folder / "config.json").read_bytes())
         texts = tuple(str(text) for text in json.loads((folder / "labels.json").read_bytes()))
         with safe_open(folder / "labels.safetensors", framework="numpy") as arrays:
-            vectors, center = arrays.get_tensor("vectors"), arrays.get_tensor("center")
+            vectors = arrays.get_tensor("vectors")
+            space = TextSpace(*(arrays.get_tensor(name) for name in ("center", "anchors", "prototypes")))
         model = empty_model(config)
         model.load_state_dict(load_file(folder / "model.safetensors"))
-        if vectors.shape != (len(texts), config.text_dim) or center.shape != (config.text_dim,):
+        if vectors.shape != (len(texts), config.text_dim) or space.center.shape != (config.text_dim,):
             raise ValueError(f"{len(texts)} labels with vectors of shape {vectors.shape}")
+        for trained in (space.anchors, space.prototypes):
+            if len(trained) and trained.shape[1:] != (config.text_dim,):
+                raise ValueError(f"training labels of shape {trained.shape}")
         return Checkpoint(
             name=str(manifest["name"]),
             model=model.eval(),
             labels=LabelTable(texts, vectors),
-            text_space=TextSpace(center),
+            text_space=space,
             text_encoder=str(manifest["text_encoder"]),
             temperature=float(manifest["temperature"]),
             card=(folder / "card.md").read_text(encoding="utf-8"),

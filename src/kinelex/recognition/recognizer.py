@@ -201,11 +201,16 @@ class Recognizer:
     ) -> Timeline:
         starts_s = window_starts(recording, window_s, hop_s)
         rows = np.empty((len(starts_s), len(labels)), dtype=np.float32)
+        crowding = self.checkpoint.text_space.crowding(vectors)
         for first in range(0, len(starts_s), _CHUNK_WINDOWS):
             part = slice(first, min(first + _CHUNK_WINDOWS, len(starts_s)))
             embeddings = self.checkpoint.embed(recording, starts_s[part], window_s)
             rows[part] = probabilities(
-                embeddings, vectors, scale=self.checkpoint.scale, temperature=self.checkpoint.temperature
+                embeddings,
+                vectors,
+                scale=self.checkpoint.scale,
+                crowding=crowding,
+                temperature=self.checkpoint.temperature,
             )
             if progress is not None:
                 progress(part.stop / len(starts_s))

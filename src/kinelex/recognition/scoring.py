@@ -6,10 +6,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def label_logits(
+    embeddings: NDArray[np.floating],
+    vectors: NDArray[np.floating],
+    *,
+    scale: float,
+    crowding: NDArray[np.floating] | None = None,
+) -> NDArray[np.float64]:
+    """Scale x (cosine - crowding), ``(window, label)``; see `probabilities`."""
+    # einsum, unlike a BLAS product, adds up each row in the same order whatever the number of rows is.
+    cosine = np.einsum("wt,lt->wl", embeddings.astype(np.float64), vectors.astype(np.float64))
+    return np.asarray(scale * (cosine if crowding is None else cosine - crowding))
+
+
 def probabilities(
-    embeddings: NDArray[np.floating], vectors: NDArray[np.floating], *, scale: float, temperature: float = 1.0
+    embeddings: NDArray[np.floating],
+    vectors: NDArray[np.floating],
+    *,
+    scale: float,
+    crowding: NDArray[np.floating] | None = None,
+    temperature: float = 1.0,
 ) -> NDArray[np.float32]:
-    """Softmax over labels of cosine x scale / temperature.
+    """Softmax over labels of scale x (cosine - crowding) / temperature.
 
     A window without usable signal has no direction in the text space: its row of NaN stays a row of NaN, never a guess.
     Each row depends on its own window only, so results do not change with what else is in the batch.
@@ -18,6 +36,7 @@ def probabilities(
         embeddings: ``(window, text)`` unit vectors; NaN rows for windows without signal.
         vectors: ``(label, text)`` unit vectors of the labels.
         scale: the model's learned factor from cosine to logit.
+        crowding: ``(label,)``, what texts that are near to every movement lose; see `TextSpace.crowding`.
         temperature: the calibrated divisor of the logits; above 1 is less sure.
 
     Returns:
@@ -26,9 +45,8 @@ def probabilities(
     >>> probabilities(np.eye(2), np.eye(2), scale=10.0).round(3).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    # einsum, unlike a BLAS product, adds up each row in the same order whatever the number of rows is.
-    cosine = np.einsum("wt,lt->wl", embeddings.astype(np.float64), vectors.astype(np.float64))
-    return softmax(cosine * (scale / temperature)).astype(np.float32)
+    logits = label_logits(embeddings, vectors, scale=scale, crowding=crowding)
+    return softmax(logits / temperature).astype(np.float32)
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

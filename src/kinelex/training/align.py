@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,6 +27,7 @@ from kinelex.training.corpus import Corpus
 from kinelex.training.curves import draw_curves
 from kinelex.training.metrics import MetricsLog, read_metrics
 from kinelex.training.objectives.alignment import alignment_loss, target_matrix
+from kinelex.training.prototypes import label_prototypes
 from kinelex.training.randomness import seed_of, torch_generator
 from kinelex.training.recipe import Recipe
 from kinelex.training.state import fast_bf16, resume_state, save_state
@@ -110,7 +111,7 @@ def train(
             if (step + 1) % recipe.log_every == 0 or last:
                 log.write(step=step + 1, loss=loss, gradient_norm=norm, scale=float(model.scale.detach()))
             if score is not None and average.weights and ((step + 1) % score_every == 0 or last):
-                log.write(step=step + 1, **score(_checkpoint(recipe, average, text, encoder)))
+                log.write(step=step + 1, **score(_checkpoint(recipe, average, text, encoder, batches)))
                 model.train()
             if (step + 1) % recipe.save_every == 0 or last:
                 save_state(folder / "states", step + 1, recipe_hash, model, average, optimizer)
@@ -122,7 +123,8 @@ def train(
     draw_curves(
         read_metrics(folder / "metrics.jsonl"), folder / "curves.png", title=f"{recipe.name}, seed {recipe.seed}"
     )
-    return _checkpoint(recipe, average, text, encoder)
+    with _reproducible(recipe.threads):
+        return _checkpoint(recipe, average, text, encoder, batches)
 
 
 def _update(
@@ -186,14 +188,17 @@ def _optimizer(model: AlignedModel, recipe: Recipe) -> AdamW:
     )
 
 
-def _checkpoint(recipe: Recipe, average: AveragedWeights, text: TrainingText, encoder: TextEncoder) -> Checkpoint:
+def _checkpoint(
+    recipe: Recipe, average: AveragedWeights, text: TrainingText, encoder: TextEncoder, batches: Batches
+) -> Checkpoint:
     model = _new_model(recipe, encoder)
     model.load_state_dict(average.weights)
+    model.eval()
     return Checkpoint(
         name=recipe.name,
-        model=model.eval(),
+        model=model,
         labels=text.table,
-        text_space=text.space,
+        text_space=replace(text.space, anchors=text.phrases, prototypes=label_prototypes(model, batches, recipe)),
         text_encoder=f"{encoder.name}@{encoder.revision}",
         trained_on=recipe.train,
     )
@@ -204,20 +209,22 @@ def _uses_bf16(recipe: Recipe) -> bool:
 
 
 def _claim(folder: Path, recipe: Recipe) -> str:
-    """Write the resolved recipe into the run's folder, or check that it is the one that is there."""
-    content = recipe.model_dump(mode="json")
-    recipe_hash = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
+    """Write the resolved recipe into the run's folder, and check that a run that is there has the same weights."""
     path = folder / "recipe.json"
     if path.is_file():
         try:
-            same = Recipe.model_validate_json(path.read_bytes()) == recipe
+            before = Recipe.model_validate_json(path.read_bytes())
         except ValueError:
-            same = False
-        if not same:
+            before = None
+        if before is None or _of_weights(before) != _of_weights(recipe):
             raise BadRecipe(f"'{folder}' holds a run of another recipe: choose another folder, or remove it")
-    else:
-        write_json(path, content)
-    return recipe_hash
+    write_json(path, recipe.model_dump(mode="json"))
+    return hashlib.sha256(_of_weights(recipe).encode()).hexdigest()
+
+
+def _of_weights(recipe: Recipe) -> str:
+    """The part of a recipe that decides the weights, as text: how sure they are read to be is no part of it."""
+    return recipe.model_dump_json(exclude={"temperature"})
 
 
 @contextmanager

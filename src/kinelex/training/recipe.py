@@ -103,6 +103,11 @@ class Recipe(_Section):
     left_out: TrainingSets = Field(
         default=(), description="Training sets kept out, to select with and to calibrate the probabilities on."
     )
+    temperature: float = Field(
+        1.0,
+        gt=0,
+        description="Divides the logits where nothing is left out to fit it on: found once, by leaving sets out.",
+    )
     seed: int = Field(0, ge=0, description="Decides every random choice.")
     steps: int = Field(2000, gt=0, description="Updates of the weights.")
     batch_windows: int = Field(256, gt=1, description="Windows per update.")

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from kinelex.language.encoder import TextEncoder
+from kinelex.language.prompts import templates
 from kinelex.language.vectors import label_vectors, prompt_vectors
 from kinelex.language.vocabulary import Vocabulary
 from kinelex.model.checkpoint import LabelTable
@@ -28,6 +30,7 @@ class TrainingText:
         prompts: ``(prompt, text)`` projected unit vectors of all prompts, label after label.
         first: row of each label's first prompt, and one past the last.
         means: ``(label, text)`` projected unit vectors of the labels' prompt means.
+        phrases: ``(phrase, text)`` likewise of each label and each synonym by itself.
         space: the text space they were projected into.
         table: raw vectors of the whole standard vocabulary, for the checkpoint.
     """
@@ -37,6 +40,7 @@ class TrainingText:
     prompts: Float[Tensor, "prompt text"]
     first: Int[Tensor, " boundary"]
     means: Float[Tensor, "label text"]
+    phrases: NDArray[np.float32]
     space: TextSpace
     table: LabelTable
 
@@ -62,7 +66,10 @@ def encode_labels(
     table = LabelTable(texts, label_vectors(texts, encoder, vocabulary=vocabulary, synonyms=True))
     middle = table.vectors.mean(axis=0)
     space = TextSpace(np.asarray(middle if center else np.zeros_like(middle), dtype=np.float32))
-    per_label = [space.project(prompt_vectors(label, encoder, vocabulary=vocabulary)) for label in labels]
+    raw = [prompt_vectors(label, encoder, vocabulary=vocabulary) for label in labels]
+    per_label = [space.project(vectors) for vectors in raw]
+    # Every phrase comes in all templates, one phrase after the other.
+    by_phrase = np.concatenate(raw).reshape(-1, len(templates()), encoder.dim)
     groups = sorted({vocabulary.group_of(label) for label in labels})
     row = {text: i for i, text in enumerate(texts)}
     means = space.project(table.vectors[[row[label] for label in labels]])
@@ -72,6 +79,7 @@ def encode_labels(
         prompts=F.normalize(torch.from_numpy(np.concatenate(per_label)), dim=-1),
         first=torch.tensor(np.cumsum([0, *(len(vectors) for vectors in per_label)])),
         means=torch.from_numpy(means),
+        phrases=space.project(by_phrase.mean(axis=1)),
         space=space,
         table=table,
     )
