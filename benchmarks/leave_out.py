@@ -10,6 +10,7 @@ parts of its text space taken away, which costs no training.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ from kinelex.language import Vocabulary, resolve_text_encoder
 from kinelex.model import Checkpoint, TextSpace, load_checkpoint
 from kinelex.recognition.calibration import fit_temperature
 from kinelex.recognition.scoring import label_logits
+from kinelex.training import Recipe
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "leave-out.json"
@@ -53,15 +55,20 @@ def text_spaces(whole: TextSpace) -> dict[str, TextSpace]:
 
 
 def train(variant: str, changes: dict[str, Any], left_out: list[str], study: Study) -> Path:
-    """Train one run unless it is there; returns its folder."""
+    """Train one run unless it is there; returns its folder.
+
+    A finished run of another recipe under the same name is not taken for it: `kinelex train` refuses its folder.
+    """
     folder = study.runs / f"{variant}-without-{'-'.join(left_out)}"
-    if (folder / "result.json").is_file():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    recipe = folder.with_suffix(".yaml")
     content = {"name": variant, **study.base}
     for key, value in changes.items():
         content[key] = {**content[key], **value} if isinstance(content.get(key), dict) else value
+    asked = Recipe.model_validate(content).leaving_out(*left_out)
+    finished = folder / "result.json"
+    if finished.is_file() and Recipe.model_validate(json.loads(finished.read_text())["recipe"]) == asked:
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    recipe = folder.with_suffix(".yaml")
     recipe.write_text(yaml.safe_dump(content, sort_keys=False))
     command = [sys.executable, "-c", "from kinelex.cli import main; raise SystemExit(main())", "train", str(recipe)]
     command += ["--out", str(folder), "--root", str(study.root), "--score-every", str(content["steps"])]

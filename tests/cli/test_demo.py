@@ -54,6 +54,8 @@ def test_it_recognizes_what_it_promises(tmp_path: Path, capsys) -> None:
     printed = " ".join(capsys.readouterr().out.split())
     accuracy = float(re.search(r"Accuracy (\d\.\d+)", printed)[1])
     assert accuracy >= 0.88
+    line = re.search(r"Accuracy [^)]*\)\.", printed)[0]
+    assert line in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8"), "README shows this output"
     assert all(label in printed for label in LABELS) and "kinelex predict" in printed
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == ["timeline.csv", "timeline.png", "watch.csv"]
 

@@ -46,3 +46,11 @@ def test_the_figures_of_the_readme_are_those_of_the_report() -> None:
             task = closed[texts]
             row = f"{data.units:,} | {percent(task.accuracy)} | {percent(task.macro_f1)} |"
             assert row in readme, f"{data.title}, {texts}: {row}"
+    errors = sorted(
+        task.calibration_error.mean for data in report.data for task in data.tasks if task.task == "closed_words"
+    )
+    said = f"error {100 * errors[0]:.0f} and {100 * errors[1]:.0f} % with the official names"
+    assert said in " ".join(readme.split())
+    (watch,) = read_report(ROOT / "benchmarks" / "results" / "basic-motions").data
+    (task,) = watch.tasks
+    assert f"| {watch.units} | {percent(task.accuracy)} | {percent(task.macro_f1)} |" in readme

@@ -69,8 +69,8 @@ def model_card(
 def _left_out_lines(checkpoint: Checkpoint, left_out: Mapping[str, LeftOutScore]) -> list[str]:
     if not left_out:
         return [
-            f"Nothing was left out; probabilities have the recipe's temperature, {checkpoint.temperature:.2f}, which"
-            " was found by leaving sets out of training in turn."
+            "Nothing was left out to calibrate on: probabilities have the temperature that the recipe names,"
+            f" {checkpoint.temperature:.2f}."
         ]
     lines = ["", "## Left-out training sets", ""]
     lines.append(

@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEANING = 0.8
-"""How far a text is drawn towards training phrases that mean something similar; found by leaving data sets out."""
+"""How far a text is drawn towards training phrases that mean something similar.
+
+This and the three numbers below come from a coarse grid on data sets that were left out of training; what leaning and
+crowding are worth there, ``benchmarks/leave_out.py`` shows.
+"""
 LEANING_TEMPERATURE = 0.05
 """Of the softmax over cosines by which training phrases share in that: near ones only."""
 NEIGHBOURS = 5
 """Training prototypes that tell how crowded it is around a text."""
 CROWDING = 0.6
-"""The share of its cosine to them that a text loses; half in the source, a little more found by leaving sets out."""
+"""The share of its cosine to them that a text loses; half of it in the source."""
 
 
 def _none() -> NDArray[np.float32]:
