@@ -142,6 +142,65 @@ def info(
         console.print(f"note: {note}")
 
 
+@app.command(name="catalog")
+def catalog(
+    name: str | None = None,
+    *,
+    markdown: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Say what is known about public data sets, and how to get them.
+
+    Args:
+        name: One set, with its files, activities and quirks; a table of all of them when left out.
+        markdown: Print the whole catalog as a page of documentation.
+    """
+    from kinelex.datasets.catalog import catalog_entry, catalog_names
+    from kinelex.datasets.catalog_page import devices_in_words, how_to_get, to_markdown
+
+    console = Console(markup=False, highlight=False)
+    if markdown:
+        console.out(to_markdown([catalog_entry(each) for each in catalog_names()]), end="")
+        return
+    if name is None:
+        columns = (_right(header) for header in ("subjects", "activities", "Hz"))
+        table = Table(
+            Column("name", no_wrap=True), *columns, "worn at", "licence", "access", box=SIMPLE_HEAD, padding=0
+        )
+        for entry in map(catalog_entry, catalog_names()):
+            table.add_row(
+                entry.name,
+                str(entry.subjects),
+                str(len(set(entry.activities.values()))),
+                ", ".join(f"{rate:g}" for rate in entry.rates_hz),
+                ", ".join(entry.placements),
+                entry.licence,
+                entry.access,
+            )
+        console.print(table)
+        return
+    entry = catalog_entry(name)
+    table = Table("", Column("", overflow="fold"), title=entry.title, show_header=False, box=SIMPLE_HEAD)
+    facts = {
+        "what": [entry.summary],
+        "subjects": [str(entry.subjects)],
+        "worn at": devices_in_words(entry),
+        "activities": [", ".join(dict.fromkeys(entry.activities.values()))],
+        "licence": [entry.licence],
+        "page": [entry.page],
+        "how to get it": how_to_get(entry),
+        "files": [entry.layout],
+        "published split": [entry.published_split] if entry.published_split else [],
+        "beware": list(entry.quirks),
+        "verified": list(entry.verified),
+        "unverified": list(entry.unverified),
+        "cite": [entry.cite],
+    }
+    for field, lines in facts.items():
+        for i, line in enumerate(lines):
+            table.add_row("" if i else field, line)
+    console.print(table)
+
+
 def _facts(dataset: StoredDataset, *, verified: bool) -> dict[str, Any]:
     card = dataset.card
     sessions = Counter(session.activity for session in dataset.index)

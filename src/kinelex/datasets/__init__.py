@@ -1,17 +1,21 @@
-"""Labelled data sets: the card that describes one, importing it once, and the store that sessions are read from."""
+"""Labelled data sets: the catalog of public ones, cards that describe tables, importing, and the session store."""
 
 from __future__ import annotations
 
 from kinelex.datasets.card import Card
+from kinelex.datasets.catalog import CatalogEntry, catalog_entry, catalog_names
 from kinelex.datasets.importing import find_sources, import_dataset
 from kinelex.datasets.splits import Split, leave_one_subject_out, load_split, save_split, split_subjects, subject_split
 from kinelex.datasets.store import Session, StoredDataset, data_root, list_stored
 
 __all__ = [
     "Card",
+    "CatalogEntry",
     "Session",
     "Split",
     "StoredDataset",
+    "catalog_entry",
+    "catalog_names",
     "data_root",
     "find_sources",
     "import_dataset",
