@@ -14,7 +14,9 @@
     │   ├── WrongUnit                  values that cannot be in the unit that was claimed
     │   ├── UnknownChannel             a column that is no sensor channel
     │   ├── UnknownPlacement           a body placement that is not in the list
-    │   └── TooShort                   less signal than half a window
+    │   ├── TooShort                   less signal than half a window
+    │   └── UnsafeArchive              an archive that would write elsewhere, or unpack without end
+    ├── DownloadFailed             a file could not be fetched whole (exit code 5)
     ├── ArtifactError              something Kinelex wrote is not what it was (exit code 3)
     │   ├── CorruptArtifact            missing file, wrong size, wrong hash, broken manifest
     │   └── UnsupportedFormat          written by another format version
@@ -34,6 +36,7 @@ __all__ = [
     "BadSamples",
     "CorruptArtifact",
     "DataError",
+    "DownloadFailed",
     "KinelexError",
     "MissingDependency",
     "NoTextEncoder",
@@ -43,6 +46,7 @@ __all__ = [
     "UnknownPlacement",
     "UnknownRate",
     "UnreadableFile",
+    "UnsafeArchive",
     "UnsupportedFormat",
     "UsageError",
     "WrongUnit",
@@ -105,6 +109,16 @@ class UnknownPlacement(DataError):
 
 class TooShort(DataError):
     """There is less signal than half a window."""
+
+
+class UnsafeArchive(DataError):
+    """An archive has members outside its folder, or would unpack to far more than it can hold."""
+
+
+class DownloadFailed(KinelexError):
+    """No address gave the whole file; what has arrived stays, and the next call goes on there."""
+
+    exit_code = 5
 
 
 class ArtifactError(KinelexError):

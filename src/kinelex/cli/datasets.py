@@ -142,6 +142,40 @@ def info(
         console.print(f"note: {note}")
 
 
+@app.command(name="get")
+def get(*names: str, root: Root = None) -> None:
+    """Get the official files of public data sets: download, check and unpack them.
+
+    A download that was interrupted goes on where it stopped. Where the owner wants to be asked first, the steps are
+    told, and the same call then checks what you have put into the folder.
+
+    Args:
+        names: Short names, as in kinelex datasets catalog.
+        root: The folder of all data sets; KINELEX_DATA or the user's data folder when left out.
+    """
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from kinelex.datasets import catalog_entry, get
+    from kinelex.errors import UsageError
+
+    if not names:
+        raise UsageError("nothing to get: name a data set, see kinelex datasets catalog")
+    entries = [catalog_entry(name) for name in names]
+    console = Console(markup=False, highlight=False)
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        for entry in entries:
+            task = bar.add_task(entry.name, total=None)
+
+            def tell(what: str, done: int, total: int | None, task: Any = task) -> None:
+                bar.update(task, description=what, completed=done, total=total)
+
+            folder = get(entry, root, progress=tell)
+            bar.remove_task(task)
+            console.print(f"{entry.name}: {folder}", soft_wrap=True)
+            console.print(f"  licence: {entry.licence}; cite: {entry.cite}", soft_wrap=True)
+
+
 @app.command(name="catalog")
 def catalog(
     name: str | None = None,

@@ -80,6 +80,7 @@ class CatalogEntry(_Part):
     files: tuple[RemoteFile, ...] = Field(default=(), description="What to download, where access is open.")
     how: tuple[str, ...] = Field(default=(), description="The steps to get it, where access is not open.")
     layout: str = Field(min_length=1, description="Official folders and file format.")
+    expects: tuple[str, ...] = Field(min_length=1, description="Patterns of files that tell that it is this set.")
     subjects: int = Field(ge=1, description="Number of people.")
     people: str | None = Field(default=None, description="Sets with the same word have the same people.")
     hours: float | None = Field(default=None, gt=0, description="Length of all recordings, where established.")
