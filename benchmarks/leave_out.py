@@ -4,7 +4,8 @@
 
 trains every variant of `leave_out.yaml` once per fold (an interrupted study goes on where it was) and scores it on the
 fold's sets, with the official names as words and with the vocabulary's labels. Every checkpoint is also scored with
-parts of its text space taken away, which costs no training.
+parts of its text space taken away, which costs no training. A variant whose figures stand in the result already, from
+the same recipe on the same recordings, is not trained again; `--again` does so all the same.
 """
 
 from __future__ import annotations
@@ -116,6 +117,21 @@ class Study:
         self.encoder, self.vocabulary = resolve_text_encoder(), Vocabulary.standard()
         self._laid_out: dict[str, Any] = {}
 
+    def standing(self) -> dict[str, list[dict[str, Any]]]:
+        """The figures per variant that the committed result holds already, of this study's recipes and recordings."""
+        if not RESULT.is_file():
+            return {}
+        before = json.loads(RESULT.read_text())
+        asked = before["study"]
+        if asked["base"] != self.base or asked["folds"] != self.folds or before["datasets"] != self.datasets():
+            return {}
+        same = [name for name, changes in self.variants.items() if asked["variants"].get(name) == changes]
+        return {name: [row for row in before["runs"] if row["variant"] == name] for name in same}
+
+    def datasets(self) -> dict[str, str]:
+        """Hashes of the sets that are left out."""
+        return {name: self.laid_out(name)[0].sha256 for fold in self.folds for name in fold}
+
     def laid_out(self, name: str) -> Any:
         """A set and its windows, cut once."""
         if name not in self._laid_out:
@@ -137,13 +153,16 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=None, help="folder of the imported data sets")
     parser.add_argument("--runs", type=Path, default=Path("runs/leave-out"), help="where runs are kept")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, each on one thread")
+    parser.add_argument("--again", action="store_true", help="train what stands in the result, too")
     call = parser.parse_args()
     study = Study(call.study, call.root or data_root(), call.runs)
 
-    jobs = [(name, changes, fold) for name, changes in study.variants.items() for fold in study.folds]
+    standing = {} if call.again else study.standing()
+    missing = [name for name in study.variants if name not in standing]
+    jobs = [(name, study.variants[name], fold) for name in missing for fold in study.folds]
     with ThreadPoolExecutor(call.jobs) as pool:
         folders = list(pool.map(lambda job: train(*job, study), jobs))
-    rows = [
+    rows = [row for kept in standing.values() for row in kept] + [
         {"variant": name, **row}
         for (name, _, fold), folder in zip(jobs, folders, strict=True)
         for left_out in fold
@@ -168,7 +187,7 @@ def main() -> None:
             "command": "python benchmarks/leave_out.py",
             "study": {"base": study.base, "folds": study.folds, "variants": study.variants, "chosen": study.chosen},
             "versions": versions(),
-            "datasets": {name: study.laid_out(name)[0].sha256 for fold in study.folds for name in fold},
+            "datasets": study.datasets(),
             "means": summary,
             "temperature": temperature,
             "runs": rows,

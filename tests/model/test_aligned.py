@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinelex.model import AlignedModel, Checkpoint, ModelConfig
+from kinelex.model.transformer import SelfAttention
 from kinelex.signal import Channel, Recording
 from tests.model.conftest import TINY, untrained
 
@@ -71,6 +74,32 @@ def test_missing_samples_are_never_looked_at(model: AlignedModel) -> None:
     one = model(signal, valid, gravity, place)
     other = model(torch.where(valid, signal, 77.0), valid, gravity, place)
     torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(("along", "axis"), [("patch", 2), ("channel", 1)])
+def test_self_attention_mixes_along_its_axis_only(along: Literal["patch", "channel"], axis: int) -> None:
+    torch.manual_seed(0)
+    attention = SelfAttention(16, 2, along)
+    tokens, valid = torch.randn(3, 4, 5, 16), torch.ones(3, 4, 5, dtype=torch.bool)
+    changed = tokens.clone()
+    changed.select(axis, 1).add_(1.0)  # one channel for attention along patches, and the other way round
+    moved = (attention(changed, valid) - attention(tokens, valid)).abs().amax(-1) > 1e-5
+    assert moved.select(axis, 1).all()
+    assert moved.sum() == moved.select(axis, 1).numel()
+    # Along its own axis, whatever is valid reaches every token, and nothing else does.
+    valid[:, 2, 3] = False
+    changed = tokens.clone()
+    changed[:, 2, 3] += 1.0
+    moved = (attention(changed, valid) - attention(tokens, valid)).abs().amax(-1) > 1e-5
+    assert moved.sum() == moved[:, 2, 3].sum()
+
+
+def test_bf16_gives_nearly_the_same_vectors(model: AlignedModel) -> None:
+    whole = model(*inputs())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        short = model(*inputs())
+    assert short.dtype == torch.float32
+    assert (whole * short).sum(1).min() > 0.995
 
 
 def test_each_channel_counts(model: AlignedModel) -> None:

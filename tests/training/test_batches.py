@@ -13,7 +13,7 @@ from kinelex.language import Vocabulary
 from kinelex.training import Corpus
 from kinelex.training.batches import Batches, cut, track_weights
 from kinelex.training.randomness import seed_of
-from kinelex.training.recipe import Sampling
+from kinelex.training.recipe import Augmentation, Sampling
 from tests.training.conftest import GRID_HZ, small_corpus, small_recipe
 
 VOCABULARY = Vocabulary.standard()
@@ -64,6 +64,23 @@ def test_windows_of_a_brief_activity_hold_its_peak(corpus: Corpus) -> None:
     anywhere = Batches(corpus, recipe.model_copy(update={"sampling": Sampling(brief_kinds=())}), VOCABULARY).at(0)
     falls = [i for i, label in enumerate(anywhere.label.tolist()) if "falling" in batches.labels[label]]
     assert not (anywhere.signal[falls, 0].amax(-1) > 20).all()
+
+
+def test_shortened_windows_end_early_whatever_they_show(corpus: Corpus) -> None:
+    recipe = small_recipe(batch_windows=256, augmentation=UNCHANGED | {"shorten": 1})
+    batches = Batches(corpus, recipe, VOCABULARY)
+    batch = batches.at(0)
+    length = batch.valid.all(1).sum(1)
+    assert batch.valid.any(1).sum(1).equal(length)  # all channels end together
+    steps = batch.valid.shape[2]
+    assert 0.5 * steps <= length.min() < 0.6 * steps
+    assert 0.9 * steps < length.max() <= steps
+    assert (batch.signal.masked_select(~batch.valid) == 0).all()
+    falls = [i for i, label in enumerate(batch.label.tolist()) if "falling" in batches.labels[label]]
+    assert (batch.signal[falls, 0].amax(-1) > 20).all()  # the peak of a brief activity stays inside
+    half = Batches(corpus, recipe.model_copy(update={"augmentation": Augmentation(shorten=0.5)}), VOCABULARY).at(0)
+    share = (half.valid.any(1).sum(1) < steps).float().mean()
+    assert 0.4 < share < 0.6
 
 
 @given(first=st.floats(0, 60), stretch=st.floats(0.5, 2.0), steps=st.integers(1, 60), hole=st.integers(0, 59))

@@ -71,9 +71,12 @@ def encoder() -> object:
     return resolve_text_encoder()
 
 
-def test_a_damaged_state_is_passed_over_for_an_older_one(corpus: Corpus, tmp_path: Path, encoder: object) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_damaged_state_is_passed_over_for_an_older_one(
+    precision: str, corpus: Corpus, tmp_path: Path, encoder: object
+) -> None:
     steps: list[int] = []
-    short = small_recipe(steps=12)
+    short = small_recipe(steps=12, precision=precision, augmentation={"shorten": 0.5})
     whole = train(short, corpus, tmp_path / "whole", encoder=encoder)  # type: ignore[arg-type]
     train(short, corpus, tmp_path / "run", encoder=encoder)  # type: ignore[arg-type]
     newest = max((tmp_path / "run" / "states").iterdir())

@@ -20,6 +20,9 @@ from kinelex.training.corpus import Corpus, Track
 from kinelex.training.randomness import numpy_generator, torch_generator
 from kinelex.training.recipe import Recipe, Sampling
 
+SHORTEST = 0.5
+"""Windows that are shortened keep at least this share: as short as a recording may be to be recognized at all."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -79,8 +82,11 @@ class Batches:
         count = recipe.batch_windows
         track = np.searchsorted(self._cumulative, rng.random(count) * self._cumulative[-1], side="right")
         stretch = np.exp(rng.uniform(-1, 1, count) * recipe.augmentation.stretch)
-        first = self._first_step(track, stretch * model.window_steps, rng.random(count))
+        position = rng.random(count)
         told = rng.random(count) < recipe.sampling.known_placement
+        length = np.where(rng.random(count) < recipe.augmentation.shorten, rng.uniform(SHORTEST, 1, count), 1.0)
+        length = np.round(length * model.window_steps)
+        first = self._first_step(track, stretch * length, position)
         signal, valid = cut(
             self._samples,
             torch.from_numpy(self._start[track]),
@@ -89,6 +95,7 @@ class Batches:
             torch.from_numpy(stretch).float(),
             model.window_steps,
         )
+        valid &= (torch.arange(model.window_steps) < torch.from_numpy(length)[:, None])[:, None]
         gravity = torch.from_numpy(self._gravity[track])
         signal, valid, gravity = self._changed(signal, valid, gravity, step, model)
         return Batch(

@@ -48,6 +48,9 @@ class Augmentation(_Section):
 
     rotation: Share = Field(1.0, description="Share of windows turned by a random rotation, one for all sensors.")
     stretch: float = Field(0.15, ge=0, lt=1, description="Time is stretched by a factor up to exp of this, both ways.")
+    shorten: Share = Field(
+        0.0, description="Share of windows that end early, so that a short window is no hint at what it shows."
+    )
     scale: float = Field(0.15, ge=0, lt=1, description="Amplitudes change by up to this share in half of the windows.")
     jitter: Share = Field(0.3, description="Share of windows with added sensor noise.")
     jitter_acc: float = Field(
