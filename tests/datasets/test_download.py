@@ -164,6 +164,18 @@ def test_a_download_that_was_killed_goes_on_where_it_stopped(server: FaultServer
     assert int(asked.removeprefix("bytes=").removesuffix("-")) >= 1_000_000
 
 
+def test_what_arrived_whole_and_was_killed_before_its_name_is_not_fetched_again(
+    server: FaultServer, tmp_path: Path
+) -> None:
+    url = server.url("walk.zip", "cut 1000000", "gone")
+    with pytest.raises(DownloadFailed):
+        download(remote(server, url), tmp_path, patience=PATIENCE)
+    (tmp_path / ".walk.zip.part").write_bytes(server.content)
+    server.requests.clear()
+    assert download(remote(server, url), tmp_path, patience=PATIENCE).read_bytes() == server.content
+    assert not server.requests and leftovers(tmp_path) == []
+
+
 def test_what_is_here_is_not_fetched_again_unless_it_changed(server: FaultServer, tmp_path: Path) -> None:
     file = remote(server, server.url("walk.zip", "ok"), hashed=False)
     path = download(file, tmp_path, patience=PATIENCE)

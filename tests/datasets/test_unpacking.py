@@ -93,6 +93,26 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     unpack(archive, tmp_path / "out")  # small bombs do no harm
 
 
+def test_a_bomb_within_archives_is_not_unpacked_either(tmp_path: Path) -> None:
+    # No archive alone comes out larger than allowed: together they do.
+    inner = zipped(tmp_path / "i.zip", {"zeros.csv": bytes(900_000)}).read_bytes()
+    archive = zipped(tmp_path / "a.zip", {f"{i}.zip": inner for i in range(5)})
+    with pytest.raises(UnsafeArchive, match="bomb"):
+        unpack(archive, tmp_path / "out", limits=Limits(free_bytes=2_000_000))
+    assert not (tmp_path / "out").exists()
+    unpack(archive, tmp_path / "out", limits=Limits(free_bytes=5_000_000))
+    assert len(contents(tmp_path / "out")) == 5
+
+
+def test_an_archive_with_a_password_says_so(tmp_path: Path) -> None:
+    content = bytearray(zipped(tmp_path / "a.zip", {"walk.csv": b"1,2,3"}).read_bytes())
+    content[6] |= 1  # the flag in front of the member,
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # and in the directory
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(UnreadableFile, match="encrypted"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
 def test_a_member_may_not_be_larger_than_it_says(tmp_path: Path) -> None:
     # The size that a tar member declares is the size that is read; a zip's may lie in the directory at its end.
     archive = zipped(tmp_path / "a.zip", {"walk.csv": b"1,2,3\n" * 50_000})

@@ -127,12 +127,13 @@ class _Part:
     def __init__(self, folder: Path, name: str, url: str) -> None:
         self.path, self.note, self.url = folder / f".{name}.part", folder / f".{name}.part.json", url
         self.validator: str | None = None
+        self.total: int | None = None
         self.pieces = 0
         self.length_told = True
         try:
             note = json.loads(self.note.read_bytes())
             if note["url"] == url and self.path.is_file():
-                self.validator, self.pieces = note["validator"], 1
+                self.validator, self.total, self.pieces = note["validator"], note["bytes"], 1
                 return
         except (OSError, ValueError, KeyError, TypeError):
             pass
@@ -143,15 +144,15 @@ class _Part:
         """Bytes that are here."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
-    def begin(self, validator: str | None) -> None:
-        """Start from nothing with a file of this version."""
+    def begin(self, validator: str | None, total: int | None) -> None:
+        """Start from nothing with a file of this version and size."""
         self.drop()
-        self.validator = validator
-        write_json(self.note, {"url": self.url, "validator": validator})
+        self.validator, self.total = validator, total
+        write_json(self.note, {"url": self.url, "validator": validator, "bytes": total})
 
     def drop(self) -> None:
         """Forget what has arrived."""
-        self.pieces = 0
+        self.pieces, self.total = 0, None
         self.path.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
@@ -175,6 +176,8 @@ def _fetch(part: _Part, file: RemoteFile, tell: Progress, patience: Patience) ->
     """One request; appends to what is here when the server agrees that it is the same file."""
     import urllib3
 
+    if part.total is not None and part.size == part.total:
+        return  # it arrived whole, and was killed before it got its name
     here = part.size if part.validator else 0
     headers = {"Accept-Encoding": "identity", "User-Agent": "kinelex"}
     if here:
@@ -223,7 +226,7 @@ def _answer(response: BaseHTTPResponse, part: _Part, file: RemoteFile, here: int
     else:
         etag = response.headers.get("ETag", "")
         # A weak tag does not promise the same bytes.
-        part.begin(etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified"))
+        part.begin(etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified"), length)
         total = length
     if total is not None and file.bytes is not None and total != file.bytes:
         raise _Wrong(f"the server has {total} bytes, the published size is {file.bytes}")

@@ -29,7 +29,7 @@ _SKIPPED = ("__MACOSX", ".DS_Store")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may come out of an archive, and of the archives inside it.
+    """How much may come out of an archive, together with the archives inside it.
 
     Args:
         ratio: bytes out per byte in; text of numbers shrinks to a fifth, hardly ever to a hundredth.
@@ -42,6 +42,13 @@ class Limits:
     free_bytes: int = 100_000_000
     members: int = 1_000_000
     depth: int = 4
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """Bytes that may still come out, of the archive and of all that it holds."""
+
+    left: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,40 +81,41 @@ def unpack(
         UnreadableFile: missing, damaged, encrypted, or of no kind that is known.
         UnsafeArchive: a member that would be written elsewhere, a link or device, or far too much comes out.
     """
-    archive = Path(archive)
+    archive, limits = Path(archive), limits or Limits()
+    if not archive.is_file():
+        raise UnreadableFile(f"'{archive}' does not exist")
+    allowance = _Allowance(max(limits.free_bytes, limits.ratio * archive.stat().st_size))
     with staged_folder(folder) as draft:
-        _unpack(archive, draft, progress or (lambda done, total: None), limits or Limits(), 1)
+        _unpack(archive, draft, progress or (lambda done, total: None), limits, allowance, 1)
 
 
-def _unpack(archive: Path, folder: Path, tell: Progress, limits: Limits, depth: int) -> None:
+def _unpack(archive: Path, folder: Path, tell: Progress, limits: Limits, allowance: _Allowance, depth: int) -> None:
     if depth > limits.depth:
         raise UnsafeArchive(f"'{archive.name}' lies {depth - 1} archives deep: unpack it by hand if that is meant")
     try:
-        inner = list(_extract(archive, folder, tell, limits))
+        inner = list(_extract(archive, folder, tell, limits, allowance))
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError) as error:
         raise UnreadableFile(f"archive '{archive.name}' is damaged ({error}): get it again") from None
-    except (RuntimeError, NotImplementedError) as error:  # what zipfile says to passwords and rare compressions
+    except RuntimeError as error:  # what zipfile says to passwords and to compressions that it does not know
         raise UnreadableFile(f"archive '{archive.name}' cannot be unpacked ({error}): do it by hand") from None
     for path in inner:
         home = path.with_name(_stem(path.name))
         home.mkdir(exist_ok=True)
-        _unpack(path, home, tell, limits, depth + 1)
+        _unpack(path, home, tell, limits, allowance, depth + 1)
         path.unlink()
 
 
-def _extract(archive: Path, folder: Path, tell: Progress, limits: Limits) -> Iterator[Path]:
+def _extract(archive: Path, folder: Path, tell: Progress, limits: Limits, allowance: _Allowance) -> Iterator[Path]:
     """Write all members; yields those that are archives themselves."""
-    if not archive.is_file():
-        raise UnreadableFile(f"'{archive}' does not exist")
-    allowed = max(limits.free_bytes, limits.ratio * archive.stat().st_size)
     name = archive.name.lower()
     if name.endswith(".zip"):
         with zipfile.ZipFile(archive) as file:
-            yield from _write([_of_zip(file, info) for info in file.infolist()], folder, archive, allowed, tell, limits)
+            members = [_of_zip(file, info) for info in file.infolist()]
+            yield from _write(members, folder, archive, allowance, tell, limits)
     elif name.endswith(_TARS):
         with tarfile.open(archive) as file:
             members = [_of_tar(file, info, archive) for info in file]
-            yield from _write(members, folder, archive, allowed, tell, limits)
+            yield from _write(members, folder, archive, allowance, tell, limits)
     else:
         kind = archive.suffix.lstrip(".").upper() or "nameless"
         raise UnreadableFile(
@@ -135,12 +143,13 @@ def _of_tar(file: tarfile.TarFile, info: tarfile.TarInfo, archive: Path) -> _Mem
 
 
 def _write(
-    members: list[_Member], folder: Path, archive: Path, allowed: float, tell: Progress, limits: Limits
+    members: list[_Member], folder: Path, archive: Path, allowance: _Allowance, tell: Progress, limits: Limits
 ) -> Iterator[Path]:
     if len(members) > limits.members:
         raise UnsafeArchive(f"archive '{archive.name}' has {len(members)} members, more than {limits.members}")
     declared = sum(member.size for member in members)
-    if declared > allowed:
+    allowance.left -= declared
+    if allowance.left < 0:
         raise UnsafeArchive(
             f"archive '{archive.name}' of {archive.stat().st_size / 1e6:.1f} MB would unpack to"
             f" {declared / 1e6:.0f} MB, more than recordings shrink: it looks like a bomb"
