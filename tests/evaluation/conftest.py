@@ -127,14 +127,13 @@ def activities() -> tuple[str, ...]:
     return ("walk_fast", "front_knees_lying", "sit_chair", "jumping", "never_recorded")
 
 
-@pytest.fixture(scope="session")
-def tiny_root(tmp_path_factory: pytest.TempPathFactory, activities: tuple[str, ...]) -> Path:
+def import_tiny(folder: Path, activities: Sequence[str]) -> Path:
     """A store with one imported data set: 4 people, 4 recorded activities, sessions of 2.5 to 20 s at 20 Hz."""
-    folder, root = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("store")
+    root = folder / "store"
     rows: dict[str, list[Any]] = {name: [] for name in ("session", "subject", "activity", "t")}
     signal = []
     for person in range(4):
-        for number, activity in enumerate(activities[:4]):
+        for number, activity in enumerate(activities):
             for take, seconds in enumerate((20.0, 6.0, 4.0, 2.5)):
                 count = round(seconds * 20)
                 rows["session"] += [f"p{person}-{activity}-{take}"] * count
@@ -150,11 +149,23 @@ def tiny_root(tmp_path_factory: pytest.TempPathFactory, activities: tuple[str, .
     card = {
         "name": "tiny", "title": "Tiny, a made-up set", "subjects": 4, "placement": "pocket", "gravity": True,
         "units": {"acc": "m/s^2", "gyro": "rad/s"}, "rate_hz": 20, "hours": round(4 * seconds / 3600, 4),
-        "columns": list(columns), "activities": dict.fromkeys(activities[:4], seconds),
+        "columns": list(columns), "activities": dict.fromkeys(activities, seconds),
     }  # fmt: skip
     (folder / "tiny.yaml").write_text(yaml.safe_dump(card))
     import_dataset(folder / "tiny.parquet", root)
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory: pytest.TempPathFactory, activities: tuple[str, ...]) -> Path:
+    """A store with the tiny data set, whose last activity was never recorded."""
+    return import_tiny(tmp_path_factory.mktemp("tiny"), activities[:4])
+
+
+@pytest.fixture(scope="session")
+def known_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a tiny data set whose activities the vocabulary knows."""
+    return import_tiny(tmp_path_factory.mktemp("known"), ("standing", "running", "walking", "jumping"))
 
 
 @pytest.fixture

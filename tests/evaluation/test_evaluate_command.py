@@ -50,7 +50,7 @@ def make_untrained(encoder: Any) -> Callable[[int], Checkpoint]:
 def saved(make_untrained: Callable[[int], Checkpoint], encoder: Any, tmp_path: Path) -> list[str]:
     """Folders of two training seeds; the candidates' vectors are in the cache, so that no text encoder is needed."""
     label_vectors(["walk fast", "front knees lying", "sit chair", "jumping"], encoder)
-    label_vectors(["standing", "running", "walking", "badminton"], encoder)
+    label_vectors(["standing", "running", "walking", "jumping", "badminton"], encoder)
     folders = []
     for seed in range(2):
         folders.append(str(tmp_path / f"seed{seed}"))
@@ -78,6 +78,16 @@ def test_it_evaluates_and_writes_a_report(
     assert json.loads((out / "results.json").read_text())["kind"] == "zero-shot report"
 
 
+def test_it_scores_by_published_groups_and_notes_it(saved: list[str], known_root: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "zero-shot", "--model", saved[0], "--data", "tiny", "--root", str(known_root), "--open-set",
+             "--groups", "published", "--draws", "100", "--no-plots", "--out", str(tmp_path / "r")]  # fmt: skip
+    assert main(words) == 0
+    report = read_report(tmp_path / "r")
+    assert report.protocol.groups == "published"
+    assert "--open-set --groups published" in report.command
+    assert report.data[0].tasks[1].title == "open set, whole vocabulary by published groups"
+
+
 def test_basic_motions_need_no_import(saved: list[str], tmp_path: Path) -> None:
     pytest.importorskip("aeon")
     words = ["evaluate", "zero-shot", "--model", saved[0], "--data", "basic_motions", "--unit", "recording",
@@ -94,6 +104,8 @@ def test_basic_motions_need_no_import(saved: list[str], tmp_path: Path) -> None:
         (["--data", "tiny", "--draws", "5"], "--draws 5"),
         (["--data", "tiny", "--window-s", "-1"], "--window-s -1"),
         (["--data", "tiny", "--open-set"], "knows no label"),
+        (["--data", "tiny", "--groups", "published"], "add --open-set"),
+        (["--data", "tiny", "--groups", "poems"], "poems"),
         (["--data", "tiny", "--data", "tiny"], "twice"),
         (["--data", "tiny", "--texts", "poems"], "poems"),
         ([], "--data"),

@@ -13,7 +13,7 @@ import pytest
 from kinelex.datasets import StoredDataset
 from kinelex.errors import BadLabels, BadSamples, CorruptArtifact, UnknownName, UnsupportedFormat, UsageError
 from kinelex.evaluation import evaluate_zero_shot, read_report, write_report
-from kinelex.evaluation.candidates import closed_set, open_set, ordered
+from kinelex.evaluation.candidates import _KINDS, closed_set, open_set, ordered
 from kinelex.evaluation.protocol import ZeroShotProtocol
 from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.zero_shot import score
@@ -91,6 +91,47 @@ def test_an_open_set_is_scored_by_groups(make_session: Callable[..., Recording],
     assert task.macro_f1.mean == pytest.approx(2 / 3), "over the three groups in truth"
     assert task.macro_f1_union.mean == pytest.approx(2 / 4), "as published: jumping adds a class of F1 0"
     assert {r.name for r in task.classes} == {"walking", "running", "walking upstairs", "jumping"}
+
+
+def test_published_groups_score_as_published_and_say_so(
+    make_session: Callable[..., Recording], make_checkpoint: Any, encoder: Any, tmp_path: Path
+) -> None:
+    official = ("standing", "sit_chair", "walking")
+    sessions = [make_session(i, name, 6.0, subject=f"p{p}") for i, name in enumerate(official) for p in range(3)]
+    source = EvaluationSet.of("mobifall", sessions)
+    # Sitting for sitting down was right when published; a wave has no published group and is one of its own.
+    known = ("standing", "sitting", "sitting down", "walking", "waving")
+    checkpoint = make_checkpoint(("standing", "sitting", "waving"), known=known)
+
+    def scored(groups: str) -> tuple[Any, Any]:
+        report = evaluate([checkpoint], source, QUICK.model_copy(update={"open_set": True, "groups": groups}), encoder)
+        return report, report.data[0].tasks[1]
+
+    report, task = scored("published")
+    assert task.accuracy.mean == pytest.approx(2 / 3)
+    assert {r.name: r.texts for r in task.classes}["sitting"] == ("sitting", "sitting down")
+    assert "waving" in {r.name for r in task.classes}
+    write_report(report, tmp_path, plots=False)
+    assert read_report(tmp_path).protocol.groups == "published"
+    assert "by published groups" in (tmp_path / "report.md").read_text()
+    assert any("published ones, flaws included" in remark for remark in report.remarks())
+    report, task = scored("standard")
+    assert task.accuracy.mean == pytest.approx(1 / 3), "sitting down is no posture"
+    assert not any("flaws" in remark for remark in report.remarks())
+
+
+def test_who_finds_the_label_of_an_activity_is_right_in_every_grouping() -> None:
+    vocabulary = Vocabulary.standard()
+    vectors = np.zeros((len(vocabulary.texts), 1), np.float32)
+    for dataset, names in vocabulary.official.items():
+        for grouping in ("standard", "published"):
+            task = open_set(dataset, list(names), vocabulary, vocabulary.texts, vectors, grouping)  # type: ignore[arg-type]
+            for name, text in names.items():
+                assert task.class_of_text[vocabulary.texts.index(text)] == task.class_of_label[name]
+
+
+def test_every_kind_of_label_has_its_place_in_reports() -> None:
+    assert {label.kind for label in Vocabulary.standard().labels} == set(_KINDS)
 
 
 def test_a_group_is_as_probable_as_its_texts_together_and_ranks_by_its_best(encoder: Any) -> None:

@@ -10,15 +10,21 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from kinelex.datasets import catalog_entry, catalog_names
 from kinelex.errors import BadRecipe, UnknownName
 from kinelex.language import Label, Vocabulary, label_words
 
 VOCABULARY = Vocabulary.standard()
+CATALOG = {name: catalog_entry(name).activities.values() for name in catalog_names()}
 PHRASES = [(label, phrase) for label in VOCABULARY.labels for phrase in label.phrases]
 
 
 def group(dataset: str, official: str) -> str:
     return VOCABULARY.label_for(dataset, official).group
+
+
+def related(name: str) -> set[str]:
+    return {other for group in VOCABULARY.groups if group.name == name for other in group.related}
 
 
 # Complete
@@ -28,7 +34,22 @@ def test_every_activity_of_every_card_has_a_label(recordings_dir: Path) -> None:
     cards = [yaml.safe_load(path.read_text()) for path in sorted((recordings_dir / "sessions").glob("*.yaml"))]
     assert len(cards) == 12
     for card in cards:
-        assert set(VOCABULARY.official[card["name"]]) == set(card["activities"]), card["name"]
+        assert set(VOCABULARY.official[card["name"]]) >= set(card["activities"]), card["name"]
+
+
+@pytest.mark.parametrize("dataset", CATALOG)
+def test_every_activity_of_a_catalogued_data_set_has_a_label(dataset: str) -> None:
+    assert set(VOCABULARY.official[dataset]) == set(CATALOG[dataset])
+
+
+def test_only_data_sets_of_the_catalog_and_the_sample_of_one_have_official_names() -> None:
+    assert set(VOCABULARY.official) == {*CATALOG, "hhar_sample"}
+
+
+@pytest.mark.parametrize("dataset", VOCABULARY.datasets)
+def test_no_two_activities_of_a_data_set_mean_the_same_label(dataset: str) -> None:
+    meant = list(VOCABULARY.official[dataset].values())
+    assert len(set(meant)) == len(meant)
 
 
 @pytest.mark.parametrize(("dataset", "official"), [(d, name) for d, ns in VOCABULARY.official.items() for name in ns])
@@ -37,7 +58,8 @@ def test_an_official_name_leads_to_a_label_of_the_vocabulary(dataset: str, offic
 
 
 def test_the_vocabulary_is_of_a_size_that_a_person_can_read() -> None:
-    assert 110 <= len(VOCABULARY.labels) <= 160
+    # 348 official names of 24 data sets, and what people do at home that no data set has.
+    assert 200 <= len(VOCABULARY.labels) <= 240
 
 
 @pytest.mark.parametrize("text", ["eating", "drinking", "typing", "brushing teeth", "washing hands", "vacuum cleaning",
@@ -97,6 +119,16 @@ def test_labels_do_not_borrow_the_odd_names_of_a_set_that_is_only_for_testing() 
         assert not any(label_words(name) in phrase for _, phrase in PHRASES)
 
 
+# Official names of the sets for zero-shot tests that stand for nothing else. What a model makes of them shall come from
+# what their words mean, so no phrase that it is trained with may be one of them.
+@pytest.mark.parametrize("word", ["upstairs", "downstairs", "badminton", "sit chair", "car step in", "car step out",
+                                  "forward lying", "front knees lying", "back sitting chair",
+                                  "sideward lying"])  # fmt: skip
+def test_words_of_the_sets_for_zero_shot_tests_are_unknown_words(word: str) -> None:
+    assert VOCABULARY.find(word) is None
+    assert VOCABULARY.group_of(word) == word
+
+
 def test_synonyms_of_postures_do_not_speak_of_changing_posture() -> None:
     change = re.compile(r"\b(up|down|rising|getting|going|lowering|raising)\b")
     found = [phrase for label, phrase in PHRASES if label.kind == "posture" and change.search(phrase)]
@@ -116,9 +148,15 @@ def test_synonyms_of_transitions_speak_of_change() -> None:
 
 
 def test_transitions_are_not_postures() -> None:
-    for dataset, name in [("hapt", "stand_to_sit"), ("utd_mhad", "stand2sit"), ("mobifall", "sit_chair")]:
+    downs = [("hapt", "stand_to_sit"), ("utd_mhad", "stand2sit"), ("mobifall", "sit_chair"),
+             ("mobiact", "sit_chair"), ("unimib_shar", "sitting_down")]  # fmt: skip
+    for dataset, name in downs:
         assert group(dataset, name) == "sitting down"
         assert VOCABULARY.label_for(dataset, name).kind == "transition"
+    ups = [("mobiact", "sit_to_stand"), ("unimib_shar", "standing_up"), ("mmact", "standing_up")]
+    assert {group(*one) for one in ups} == {"standing up"}
+    assert VOCABULARY.label_for("unimib_shar", "getting_up").text == "standing up from lying"
+    assert VOCABULARY.label_for("mobiact", "sitting_on_chair").text == "sitting"
     kinds = {group.kind for group in VOCABULARY.groups if {"sitting", "standing", "lying"} & set(group.labels)}
     assert kinds == {"posture"}
 
@@ -139,11 +177,51 @@ def test_kicking_catching_dribbling_and_basketball_are_four_things() -> None:
     assert len({VOCABULARY.group_of(text) for text in texts}) == 4
 
 
+def test_the_machines_of_a_gym_and_its_weights_are_groups_of_their_own() -> None:
+    names = [name for name in VOCABULARY.official["recgym"] if name not in ("walking", "running", "riding")]
+    assert len({group("recgym", name) for name in names}) == len(names) == 8
+    assert "climbing on a stair machine" in related("exercising on a stepper")
+    machines = ["exercising_on_stepper", "exercising_on_cross_trainer", "rowing"]
+    assert len({group("dsads", name) for name in machines}) == 3
+
+
+def test_both_ways_in_turn_are_neither_way_alone() -> None:
+    sit, lie = group("ku_har", "stand_sit"), group("ku_har", "lay_stand")
+    assert sit == group("umafall", "sitting_getting_up_on_achair")
+    assert {"sitting down", "standing up"} <= related(sit)
+    assert {"lying down", "standing up from lying"} <= related(lie)
+    assert not {sit, lie} & {"sitting down", "standing up", "lying down", "standing up from lying"}
+
+
+def test_talking_in_a_posture_is_near_it_and_not_the_same() -> None:
+    for name, posture in (("talk_sit", "sitting"), ("talk_stand", "standing")):
+        assert group("ku_har", name) != posture
+        assert posture in related(group("ku_har", name))
+
+
+def test_what_is_done_lying_on_the_back_at_work_is_no_rest() -> None:
+    assert group("vtt_coniot", "laying_back") != group("uci_har", "laying")
+    assert "lying" in related(group("vtt_coniot", "laying_back"))
+    assert VOCABULARY.label_for("mhealth", "lying_down").text == "lying", "the posture, whatever its name"
+
+
+def test_a_bicycle_that_rolls_is_not_pedaled_and_moving_feet_are_no_walk() -> None:
+    assert group("harth", "cycling_sit") == group("harth", "cycling_stand") == group("pamap2", "cycling")
+    assert group("harth", "cycling_sit_inactive") == group("harth", "cycling_stand_inactive") != "cycling"
+    assert group("harth", "shuffling") not in ("walking", "standing")
+
+
+def test_rolling_spraying_and_leveling_paint_are_three_things() -> None:
+    names = ["roll_painting", "spraying_paint", "leveling_paint"]
+    assert len({group("vtt_coniot", name) for name in names}) == 3
+
+
 def test_stairs_of_unknown_direction_are_near_both_ways_and_neither() -> None:
     groups = {group.name: group for group in VOCABULARY.groups}
     stairs, up, down = group("wisdm", "stairs"), group("motionsense", "upstairs"), group("motionsense", "downstairs")
     assert len({stairs, up, down}) == 3
     assert {up, down} <= set(groups[stairs].related)
+    assert group("vtt_coniot", "stairs_up_down") == group("vtt_coniot", "climbing_stairs") == stairs
     assert group("sisfall", "walking_upstairs_and_downstairs_quickly") == stairs
 
 
@@ -178,13 +256,16 @@ def test_falls_count_as_one_group_and_keep_their_own_words() -> None:
         "falling forward onto the hands",
     ]
     names = VOCABULARY.official["unimib_shar"]
-    assert {group("unimib_shar", name) for name in names} == {"falling"}
+    assert {group("unimib_shar", name) for name in names if name.startswith("falling")} == {"falling"}
+    assert all(VOCABULARY.label_for("mobiact", name) == VOCABULARY.label_for("mobifall", name) for name in falls)
 
 
 def test_every_name_with_a_fall_in_it_is_a_fall_and_no_other_is() -> None:
     for dataset, names in VOCABULARY.official.items():
         for name in names:
-            says_fall = "fall" in name or (dataset == "mobifall" and ("lying" in name or name.startswith("back_")))
+            says_fall = "fall" in name or (
+                dataset in ("mobifall", "mobiact") and (name.endswith("_lying") or name.startswith("back_"))
+            )
             assert (VOCABULARY.label_for(dataset, name).kind == "fall") == says_fall, (dataset, name)
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 app = App(name="evaluate", help="Measure a model on data sets, as a protocol says.")
 
-_DEFAULTS = {"texts": ["words"], "unit": "window", "window_s": 6.0, "draws": 2000, "seed": 0}
+_DEFAULTS = {"texts": ["words"], "unit": "window", "window_s": 6.0, "draws": 2000, "seed": 0,
+             "groups": "standard"}  # fmt: skip
 
 
 @app.command(name="zero-shot")
@@ -28,6 +29,7 @@ def zero_shot(
     root: Path | None = None,
     texts: Annotated[list[Literal["words", "vocabulary"]] | None, Parameter(negative=())] = None,
     open_set: Annotated[bool, Parameter(negative=())] = False,
+    groups: Literal["standard", "published"] = "standard",
     unit: Literal["window", "recording"] = "window",
     window_s: float = 6.0,
     draws: int = 2000,
@@ -48,6 +50,8 @@ def zero_shot(
         texts: Candidates of the closed set: words (official names as words; the default), vocabulary (labels with
             synonyms); several times for both.
         open_set: Also choose among the whole vocabulary, scored by label groups.
+        groups: Label groups of the open set: standard (the vocabulary's), published (those that published figures were
+            scored with, for comparison).
         unit: window: non-overlapping windows inside sessions; recording: one answer per session, from all of it.
         window_s: Seconds of signal in a window.
         draws: Bootstrap draws of subjects.
@@ -64,8 +68,10 @@ def zero_shot(
     from kinelex.evaluation.zero_shot import evaluate_zero_shot
     from kinelex.recognition import load
 
+    if groups == "published" and not open_set:
+        raise UsageError("--groups published scores the open set: add --open-set")
     chosen: dict[str, Any] = {
-        "texts": texts or ["words"], "unit": unit, "window_s": window_s, "draws": draws, "seed": seed,
+        "texts": texts or ["words"], "groups": groups, "unit": unit, "window_s": window_s, "draws": draws, "seed": seed,
     }  # fmt: skip
     try:
         protocol = ZeroShotProtocol(open_set=open_set, **chosen)

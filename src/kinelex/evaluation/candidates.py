@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.errors import BadLabels, UnknownName
-from kinelex.evaluation.protocol import Texts
-from kinelex.language import Label, TextEncoder, Vocabulary, label_vectors, label_words
+from kinelex.evaluation.protocol import Grouping, Texts
+from kinelex.language import Label, PublishedGroups, TextEncoder, Vocabulary, label_vectors, label_words
 
-_KINDS = ("posture", "transition", "locomotion", "sport", "everyday", "gesture", "transport", "fall")
+_KINDS = (
+    "posture", "transition", "locomotion", "sport", "exercise", "everyday", "work", "gesture", "transport", "fall",
+)  # fmt: skip
 """Reports list activities by what the body does, in this order."""
 
 _TITLES: Mapping[Texts, str] = {
@@ -96,8 +98,9 @@ def open_set(
     vocabulary: Vocabulary,
     texts: Sequence[str],
     vectors: NDArray[np.float32],
+    grouping: Grouping = "standard",
 ) -> Candidates:
-    """Every text that a checkpoint knows, scored by the vocabulary's label groups.
+    """Every text that a checkpoint knows, scored by label groups.
 
     Args:
         dataset: its name, by which the vocabulary knows its official names.
@@ -105,20 +108,34 @@ def open_set(
         vocabulary: which label an official name means, and which group a label belongs to.
         texts: the candidate texts, usually the whole standard vocabulary.
         vectors: ``(text, width)`` their raw sentence vectors.
+        grouping: ``"standard"``: the vocabulary's groups; ``"published"``: those that published figures were scored
+            with, where a label that they do not have is a group of its own.
 
     Raises:
         UnknownName: a declared name that the vocabulary does not have.
     """
-    group_of_text = [vocabulary.group_of(text) for text in texts]
-    group_of_name = {name: known_label(dataset, name, vocabulary).group for name in declared}
+    label_of_name = {name: known_label(dataset, name, vocabulary) for name in declared}
+    if grouping == "published":
+        published = PublishedGroups(vocabulary)
+        group_of_name = {
+            name: published.of_activity(dataset, name) or published.of_label(label.text)
+            for name, label in label_of_name.items()
+        }
+        # A label that is in two published groups is in that of this data set: who finds it is right.
+        meant = {label.text: group_of_name[name] for name, label in label_of_name.items()}
+        group_of_text = [meant.get(text) or published.of_label(text) for text in texts]
+        order = list(published.groups)
+    else:
+        group_of_name = {name: label.group for name, label in label_of_name.items()}
+        group_of_text = [vocabulary.group_of(text) for text in texts]
+        order = [group.name for group in sorted(vocabulary.groups, key=lambda group: _kind_rank(group.kind))]
     found = {*group_of_text, *group_of_name.values()}
-    standard = [group.name for group in sorted(vocabulary.groups, key=lambda group: _kind_rank(group.kind))]
-    groups = [name for name in standard if name in found]
+    groups = [name for name in order if name in found]
     groups += sorted(found - set(groups))
     number_of = {name: number for number, name in enumerate(groups)}
     return Candidates(
         task="open_groups",
-        title="open set, whole vocabulary by groups",
+        title=f"open set, whole vocabulary by {'published ' * (grouping == 'published')}groups",
         open_set=True,
         texts=tuple(texts),
         vectors=np.asarray(vectors, dtype=np.float32),

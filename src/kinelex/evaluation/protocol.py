@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Texts = Literal["words", "vocabulary"]
+Grouping = Literal["standard", "published"]
 
 
 class ZeroShotProtocol(BaseModel):
@@ -28,6 +29,11 @@ class ZeroShotProtocol(BaseModel):
     )
     open_set: bool = Field(
         False, description="Also choose among every label of the standard vocabulary, scored by label groups."
+    )
+    groups: Grouping = Field(
+        "standard",
+        description="Label groups of the open set: standard: the vocabulary's; published: those that published figures"
+        " were scored with, flaws included.",
     )
     calibration_bins: int = Field(15, ge=2, description="Equal-width bins of the expected calibration error.")
     draws: int = Field(2000, ge=100, description="Bootstrap draws of subjects.")

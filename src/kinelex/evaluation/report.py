@@ -117,6 +117,8 @@ class ZeroShotReport(_Record):
                 "Macro-F1 of an open set is the mean over the groups that occur in truth; over those that are predicted"
                 f" as well, as published, it is: {published}."
             )
+            if self.protocol.groups == "published":
+                remarks.append("The open set's groups are the published ones, flaws included, for comparison only.")
         remarks.append(f"The calibration error uses {self.protocol.calibration_bins} bins of equal width.")
         for data in self.data:
             if data.seen_in_training:

@@ -74,7 +74,9 @@ def evaluate_zero_shot(
         tasks = [closed_set(source.name, source.declared, t, vocabulary, text_encoder) for t in protocol.texts]
         if protocol.open_set:
             known = checkpoints[0].labels
-            tasks.append(open_set(source.name, source.declared, vocabulary, known.texts, known.vectors))
+            tasks.append(
+                open_set(source.name, source.declared, vocabulary, known.texts, known.vectors, protocol.groups)
+            )
         chances: list[list[NDArray[np.float64]]] = [[] for _ in tasks]
         for checkpoint in checkpoints:
             embeddings = embed(checkpoint, units, _step(progress, f"{source.name}, {checkpoint.name}", units))

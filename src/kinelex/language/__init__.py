@@ -8,6 +8,7 @@ from __future__ import annotations
 from kinelex.language.cache import VectorCache, cache_root
 from kinelex.language.encoder import MiniLM, TextEncoder, identity
 from kinelex.language.prompts import prompts, templates
+from kinelex.language.published import PublishedGroups
 from kinelex.language.resolution import DEFAULT_ENCODER, DEFAULT_IDENTITY, installed_text_encoder, resolve_text_encoder
 from kinelex.language.vectors import label_vectors, prompt_vectors
 from kinelex.language.vocabulary import Group, Label, Vocabulary
@@ -19,6 +20,7 @@ __all__ = [
     "Group",
     "Label",
     "MiniLM",
+    "PublishedGroups",
     "TextEncoder",
     "VectorCache",
     "Vocabulary",
