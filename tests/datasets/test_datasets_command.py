@@ -79,7 +79,7 @@ def test_a_wrong_card_and_wrong_data_have_their_own_exit_codes(
 
 
 def test_damage_shows_in_the_list_and_fails_info(stored, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shard = stored.folder / stored.shards[0]
+    shard = stored.folder / stored.shards[0][0]
     shard.write_bytes(shard.read_bytes()[:-1])
     code, out, _ = run(capsys, "list", "--root", root)
     assert code == 0

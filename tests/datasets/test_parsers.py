@@ -11,8 +11,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinelex.datasets import CatalogEntry, catalog_entry, catalog_names
+from kinelex.datasets import (
+    CatalogEntry,
+    StoredDataset,
+    catalog_entry,
+    catalog_names,
+    check,
+    few_shot,
+    import_official,
+    leave_one_subject_out,
+    load_split,
+    save_split,
+    saved_splits,
+    subject_split,
+)
+from kinelex.datasets.card import UNITLESS
 from kinelex.datasets.parsers import trials
+from kinelex.datasets.splits import leak
+from kinelex.errors import UsageError
 from kinelex.signal import Recording
 from kinelex.signal.blocks import blocks_of
 from tests.datasets.layouts.made_up import G, Written
@@ -50,9 +66,16 @@ def parsed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     return parse
 
 
-EVERY = [*(("written", name) for name in catalog_names()), *(("real", name) for name in REAL)]
+WITH_UNITS = [
+    name
+    for name in catalog_names()
+    if any(unit not in UNITLESS for device in catalog_entry(name).devices for unit in device.sensors.values())
+]
+"""The others were published without units, so nobody can make recordings of them."""
+
+EVERY = [*(("written", name) for name in WITH_UNITS), *(("real", name) for name in REAL)]
 every = pytest.mark.parametrize(("source", "name"), EVERY, ids=[f"{name}-{source}" for source, name in EVERY])
-written_ones = pytest.mark.parametrize("name", catalog_names())
+written_ones = pytest.mark.parametrize("name", WITH_UNITS)
 
 
 @every
@@ -130,7 +153,7 @@ def test_a_still_accelerometer_measures_gravity(parsed, source: str, name: str) 
     if not any(device.gravity for device in found.entry.devices):
         assert not levels
         return
-    level = np.concatenate(levels)
+    level = np.concatenate([np.zeros(0), *levels])
     if source == "written":
         assert len(level) >= 3, "the layout writes a still posture for some seconds"
     if len(level):
@@ -166,3 +189,56 @@ def test_what_is_missing_stays_missing(parsed, name: str) -> None:
     rows = max(int(np.isnan(recording.samples).any(axis=1).sum()) for recording in found.recordings)
     if found.written.missing:
         assert rows >= found.written.missing
+
+
+# Imported, a set is what was parsed.
+
+
+@pytest.fixture(scope="module")
+def imported(parsed, tmp_path_factory: pytest.TempPathFactory):
+    """Imports a made-up set once."""
+
+    @cache
+    def store(name: str) -> StoredDataset:
+        found = parsed("written", name)
+        return import_official(found.entry, tmp_path_factory.mktemp("store"), folder=found.folder)
+
+    return store
+
+
+@written_ones
+def test_the_store_holds_every_labelled_stretch_at_its_own_rate(parsed, imported, name: str) -> None:
+    found, stored = parsed("written", name), imported(name)
+    assert stored.subjects == tuple(sorted(found.written.subjects))
+    assert set(stored.labels) == set(found.entry.activities.values()) == set(stored.about.declared)
+    assert set(stored.rates_hz) <= {recording.rate_hz for recording in found.recordings}
+    assert set(stored.placements) == {p for recording in found.recordings for p in recording.placements}
+    by_name = {recording.name: recording for recording in found.recordings}
+    read = list(stored.sessions())
+    assert len(read) == len(stored.index) == sum(len(recording.intervals) for recording in found.recordings)
+    for session, kept in zip(stored.index, read, strict=True):
+        source = by_name[f"{name}/{session.recording}"]
+        first = round(session.start_s * source.rate_hz)
+        columns = [source.channels.index(channel) for channel in kept.channels]
+        np.testing.assert_array_equal(kept.samples, source.samples[first : first + session.rows, columns])
+        assert (kept.rate_hz, kept.gravity, kept.subject) == (source.rate_hz, source.gravity, source.subject)
+
+
+@written_ones
+def test_a_stored_set_is_whole_and_no_split_of_it_leaks(imported, name: str) -> None:
+    stored = imported(name)
+    splits = list(leave_one_subject_out(stored)) if len(stored.subjects) > 1 else []
+    for seed in range(12):
+        try:
+            splits += [
+                subject_split(stored, seed),
+                few_shot(stored, 2, seed=seed),
+                few_shot(stored, 1, seed=seed, draw=1),
+            ]
+        except UsageError:
+            assert len(stored.subjects) < 3 or stored.about.people  # too few for three sides, or shared with others
+    for split in splits:
+        assert leak(stored, split) == ""
+        save_split(stored, split)
+    assert {load_split(stored, kept) for kept in saved_splits(stored)} == set(splits)
+    assert check(stored).splits == len(splits)

@@ -51,7 +51,7 @@ def read(
 def import_and_read(source: Path, root: Path) -> Read:
     stored = import_dataset(source, root)
     found = Read(Card.load(source.with_suffix(".yaml")), stored)
-    length = round(stored.card.rate_hz / 2)
+    length = round(stored.rates_hz[0] / 2)
     for recording in stored.sessions():
         (interval,) = recording.intervals
         found.rows[interval.label] += len(recording.samples)

@@ -69,7 +69,7 @@ def test_kill_at_random_moments_and_go_on(source, make_table, tmp_path: Path, mo
 
     resumed = import_dataset(path, root)
     assert contents(root / "made_up") == contents(tmp_path / "whole" / "made_up"), f"seed {seed}"
-    assert {f: (resumed.folder / resumed.shards[0]).with_name(f).stat().st_mtime_ns for f in finished} == finished
+    assert {f: (resumed.folder / resumed.shards[0][0]).with_name(f).stat().st_mtime_ns for f in finished} == finished
     assert resumed.index == whole.index
 
 

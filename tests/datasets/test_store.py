@@ -80,7 +80,7 @@ def test_a_session_longer_than_a_shard_gets_its_own(source, root: Path, monkeypa
 def test_any_parquet_reader_can_use_a_shard(stored: StoredDataset) -> None:
     import pandas as pd
 
-    frame = pd.read_parquet(stored.folder / stored.shards[0])
+    frame = pd.read_parquet(stored.folder / stored.shards[0][0])
     assert list(frame.columns[:4]) == ["session", "subject", "activity", "pocket_acc_x"]
     first = next(stored.sessions())
     rows = frame[frame["session"] == first.name.removeprefix("made_up/")]
@@ -119,7 +119,7 @@ def test_an_unknown_data_set_names_near_ones(stored: StoredDataset, root: Path, 
 @settings(max_examples=40)
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit_in_a_shard_is_found(imported: StoredDataset, where: float, bit: int) -> None:
-    path = imported.folder / imported.shards[0]
+    path = imported.folder / imported.shards[0][0]
     whole = path.read_bytes()
     broken = bytearray(whole)
     broken[int(where * len(whole))] ^= 1 << bit
@@ -135,7 +135,7 @@ def test_any_flipped_bit_in_a_shard_is_found(imported: StoredDataset, where: flo
 
 
 def test_damaged_samples_are_not_read_even_unverified(imported: StoredDataset) -> None:
-    path = imported.folder / imported.shards[0]
+    path = imported.folder / imported.shards[0][0]
     whole = path.read_bytes()
     broken = bytearray(whole)
     middle = len(whole) // 3
@@ -151,7 +151,7 @@ def test_damaged_samples_are_not_read_even_unverified(imported: StoredDataset) -
 
 @pytest.mark.parametrize("how", ["truncated", "longer", "empty", "removed"])
 def test_a_shard_of_another_size_is_found_on_opening(stored: StoredDataset, root: Path, how: str) -> None:
-    path = stored.folder / stored.shards[0]
+    path = stored.folder / stored.shards[0][0]
     content = path.read_bytes()
     if how == "removed":
         path.unlink()
@@ -173,7 +173,7 @@ def test_a_truncated_manifest_is_corrupt(stored: StoredDataset, root: Path, keep
 
 
 @pytest.mark.parametrize(
-    "field", ["card", "sessions", "activities", "channels", "notes", "findings", "source", "shards"]
+    "field", ["about", "sessions", "activities", "streams", "notes", "findings", "source", "shards"]
 )
 def test_a_manifest_that_was_edited_is_corrupt(stored: StoredDataset, root: Path, field: str) -> None:
     path = stored.folder / "manifest.json"
@@ -206,7 +206,7 @@ def test_a_newer_format_is_left_alone(source, root: Path) -> None:
 def test_importing_again_mends_what_was_damaged(source, root: Path) -> None:
     path = source()
     dataset = import_dataset(path, root)
-    shard = dataset.folder / dataset.shards[0]
+    shard = dataset.folder / dataset.shards[0][0]
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-8] + b"damaged!")
     assert import_dataset(path, root) == dataset

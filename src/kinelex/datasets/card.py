@@ -20,6 +20,10 @@ DEVICE_PLACEMENTS = {"phone": "pocket", "watch": "wrist"}
 """Columns named after a device rather than a body part: where data sets that do so have it worn."""
 
 
+RESERVED = frozenset({"downloads", "raw"})
+"""Folders beside the imported data sets, see `kinelex.datasets.getting`."""
+
+
 class Card(BaseModel):
     """What must be known about a data set; the YAML file beside its table.
 
@@ -45,6 +49,13 @@ class Card(BaseModel):
     hours: float = Field(gt=0, description="Length of all sessions together.")
     columns: tuple[str, ...] = Field(min_length=1, description="The table's sensor columns.")
     activities: dict[str, float] = Field(min_length=1, description="Seconds of each activity, by its official name.")
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in RESERVED:
+            raise ValueError(f"'{name}' is a folder of the store itself: choose another name")
+        return name
 
     @field_validator("activities")
     @classmethod

@@ -71,6 +71,7 @@ class CatalogEntry(_Part):
     summary: str = Field(min_length=1, description="What was done, with what and where, in a sentence.")
     year: int = Field(ge=1990, description="When it was published.")
     page: str = Field(pattern="^https?://", description="The owner's page.")
+    role: str = Field(default="training", description="What Kinelex uses it for: training, or a zero-shot test.")
     licence: str = Field(min_length=1, description="Under which terms it may be used, or 'not stated'.")
     cite: str = Field(min_length=1, description="What to cite.")
     doi: str | None = Field(default=None, pattern=r"^10\.", description="Of the publication to cite.")
@@ -86,8 +87,10 @@ class CatalogEntry(_Part):
     hours: float | None = Field(default=None, gt=0, description="Length of all recordings, where established.")
     devices: tuple[Device, ...] = Field(min_length=1, description="Every sensor unit that was worn.")
     activities: dict[str, str] = Field(min_length=1, description="Official code to official name.")
-    splits: tuple[Literal["published"], ...] = Field(default=(), description="Splits that the set comes with.")
     published_split: str | None = Field(default=None, description="What the published split is.")
+    published: dict[Literal["train", "validation", "test"], tuple[str, ...]] = Field(
+        default={}, description="The subjects of each of its sides, as the parser names them."
+    )
     quirks: tuple[str, ...] = Field(default=(), description="What a converter must know.")
     verified: tuple[str, ...] = Field(default=(), description="What was checked, and on which recordings.")
     unverified: tuple[str, ...] = Field(default=(), description="What rests on documentation alone.")
@@ -98,8 +101,10 @@ class CatalogEntry(_Part):
             raise ValueError("files: access is open, so name what to download")
         if self.access != "open" and not self.how:
             raise ValueError(f"how: access is by {self.access}, so say which steps lead to the files")
-        if bool(self.splits) != bool(self.published_split):
-            raise ValueError("published_split: say what the published split is, where there is one and only there")
+        if bool(self.published) != bool(self.published_split) or (
+            self.published and self.published.keys() < {"train", "test"}
+        ):
+            raise ValueError("published_split: say what the published split is, and who is on which side, or neither")
         return self
 
     @property
@@ -135,6 +140,11 @@ def catalog_entry(name: str) -> CatalogEntry:
         near = difflib.get_close_matches(name, names, n=3) or list(names)
         raise UnknownName(f"the catalog has no data set '{name}': it has {', '.join(near)}")
     return read_entry(_FOLDER / f"{name}.yaml")
+
+
+def people_of(name: str) -> str:
+    """The word for the people of the data set `name`; nothing when the catalog has no such set or they are its own."""
+    return (catalog_entry(name).people or "") if name in catalog_names() else ""
 
 
 def read_entry(path: Path) -> CatalogEntry:

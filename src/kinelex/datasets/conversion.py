@@ -37,6 +37,7 @@ class Converter:
 
     def __init__(self, card: Card, placements: Iterable[str], label: str) -> None:
         self.columns = card.usable_columns
+        self.rate_hz, self.gravity = card.rate_hz, card.gravity
         self._card = card
         self._units: dict[Sensor, str] = {s: unit for s, unit in card.units.items() if unit not in UNITLESS}
         self._placed = {where: self._channels_at(where, label) for where in sorted(placements)}

@@ -1,35 +1,21 @@
-"""Importing: a tidy table and its card become a stored data set, once, checked, and safe to interrupt.
-
-An import works in a folder named after what it imports: the hash of the table, the card and this format. Every finished
-shard leaves a receipt there with its hash, so an import that was killed goes on after the last whole shard; nobody sees
-any of it until the manifest is renamed into place.
-"""
+"""Importing a tidy table and its card: they become a stored data set, once and checked."""
 
 from __future__ import annotations
 
-import json
-import logging
-import re
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from kinelex.artifact import remove_leftovers, sha256, write_json, write_manifest
+from kinelex.artifact import sha256
 from kinelex.datasets.card import UNITLESS, Card
+from kinelex.datasets.catalog import people_of
 from kinelex.datasets.conversion import Converter
-from kinelex.datasets.shards import plan_shards, write_shard
-from kinelex.datasets.store import KIND, VERSION, Session, StoredDataset, checksum, data_root
+from kinelex.datasets.shards import Piece, plan_shards, write_shard
+from kinelex.datasets.store import About, StoredDataset, Stream, checksum
 from kinelex.datasets.tidy import KEYS, PLACEMENT, TIME, Run, TidyTable, csv_columns, csv_to_parquet
-from kinelex.errors import BadSamples, CorruptArtifact, KinelexError, UnknownName, UnreadableFile
-
-log = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
-"""Called with a stage (``"reading"``, ``"writing"``, ``"unchanged"``), rows done and rows in all."""
+from kinelex.datasets.writing import Batch, Progress, Work, store
+from kinelex.errors import BadSamples, UnreadableFile
 
 IMPORTER = 1
 """Raise this when the same table would be stored differently: then every set is imported anew."""
@@ -89,20 +75,18 @@ def import_dataset(
         "card_sha256": checksum(card.model_dump(mode="json")),
         "importer": IMPORTER,
     }
-    folder = (data_root() if root is None else Path(root)) / card.name
-    part = checksum(origin)[:16]
-    with _alone(folder):
-        stored = _unchanged(folder, origin)
-        if stored is None:
-            fields = {**_import(path, card, folder, part, tell), "source": origin}
-            write_manifest(folder, KIND, VERSION, fields["shards"], {**fields, "checksum": checksum(fields)})
-            stored = StoredDataset.open(folder.parent, card.name)
-            log.info("imported '%s': %d sessions, %.2f h", card.name, len(stored.index), stored.hours)
-        else:
-            log.info("'%s' is imported already and unchanged", card.name)
-            tell("unchanged", 1, 1)
-        _tidy(folder, part)
-    return stored
+    about = About(
+        name=card.name,
+        title=card.title,
+        role=card.role,
+        complete=card.complete,
+        licence=card.licence,
+        cite=card.cite,
+        worn=card.placement,
+        declared=tuple(card.activities),
+        people=people_of(card.name),
+    )
+    return store(about, origin, root, partial(_write, path=path, card=card, tell=tell), tell)
 
 
 def _table_and_card(path: Path) -> tuple[Path, Path]:
@@ -121,50 +105,11 @@ def _table_and_card(path: Path) -> tuple[Path, Path]:
     raise UnreadableFile(f"'{path}' has no {lacks} of the same name beside it")
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the data set's lock; a second import waits. The lock falls with its process, however that ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock
-        yield
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _unchanged(folder: Path, origin: dict[str, Any]) -> StoredDataset | None:
-    """What is stored, when it was made from this very source and is whole."""
-    try:
-        stored = StoredDataset.open(folder.parent, folder.name, verify=True)
-    except (UnknownName, CorruptArtifact):
-        return None
-    return stored if dict(stored.source) == origin else None
-
-
-def _import(path: Path, card: Card, folder: Path, part: str, tell: Progress) -> dict[str, Any]:
-    """Write all shards into ``folder/part``; returns the manifest's fields."""
-    work = folder / part
-    work.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(folder)
-    remove_leftovers(work)
-    try:
-        return _import_into(work, path, card, tell)
-    except KinelexError:
-        # Bad data stays bad: nothing here is worth going on with. After any other end, whole shards are.
-        shutil.rmtree(work)
-        with suppress(OSError):
-            folder.rmdir()
-        raise
-
-
-def _import_into(work: Path, path: Path, card: Card, tell: Progress) -> dict[str, Any]:
+def _write(work: Work, path: Path, card: Card, tell: Progress) -> tuple[list[Batch], list[str]]:
     notes = _check_columns(path, card)
     tell("reading", 0, 1)
     if path.suffix.lower() == ".csv":
-        table_path = work / "source.parquet"
+        table_path = work.folder / "source.parquet"
         if not table_path.exists():
             csv_to_parquet(path, table_path, card.columns)
     else:
@@ -174,57 +119,39 @@ def _import_into(work: Path, path: Path, card: Card, tell: Progress) -> dict[str
         runs = sorted(table.runs(), key=lambda run: (run.subject, run.session))
         notes += _check_against_card(table, card, runs)
         converter = Converter(card, {run.placement for run in runs}, str(path))
-        receipts, done = [], 0
+        batches, done = [], 0
         for number, members in enumerate(plan_shards(runs, len(converter.channels))):
             tell("writing", done, table.rows)
-            receipts.append(_shard(work, number, members, table, converter))
             done += sum(run.rows for run in members)
+            batch = work.finished(number)
+            batches.append(
+                batch or work.finish(number, _shard(work.shard_path(number), members, table, converter, done))
+            )
         tell("writing", done, table.rows)
     finally:
         table.close()
-    sessions = [Session(**session) for receipt in receipts for session in receipt["sessions"]]
-    if not sessions:
-        raise BadSamples(f"'{path}' has no session with a usable value")
-    findings: dict[str, list[str]] = {}
-    for receipt in receipts:
-        for reason, names in receipt["findings"].items():
-            findings[reason] = findings.get(reason, []) + names
-    seconds: Counter[str] = Counter()
-    for session in sessions:
-        seconds[session.activity] += session.rows
-    return {
-        "name": card.name,
-        "card": card.model_dump(mode="json"),
-        "subjects": sorted({session.subject for session in sessions}),
-        "activities": {name: rows / card.rate_hz for name, rows in sorted(seconds.items())},
-        "channels": [asdict(channel) for channel in converter.channels],
-        "notes": [*notes, *(f"{reason}: {len(names)} sessions" for reason, names in sorted(findings.items()))],
-        "findings": dict(sorted(findings.items())),
-        "shards": [f"{work.name}/{receipt['file']}" for receipt in receipts],
-        "sessions": [asdict(session) for session in sessions],
-    }
+    return batches, notes
 
 
-def _shard(work: Path, number: int, members: Sequence[Run], table: TidyTable, converter: Converter) -> dict[str, Any]:
-    """Write a shard, unless its receipt shows that it is there and whole."""
-    file, receipt_path = work / f"shard-{number:05}.parquet", work / f"shard-{number:05}.json"
-    try:
-        receipt: dict[str, Any] = json.loads(receipt_path.read_bytes())
-        whole = file.stat().st_size == receipt["bytes"] and sha256(file) == receipt["sha256"]
-        if whole and {"sessions", "findings"} <= receipt.keys():
-            return receipt
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no receipt, or none to trust
-    sessions, findings = write_shard(file, number, members, table, converter)
-    receipt = {
-        "file": file.name,
-        "bytes": file.stat().st_size,
-        "sha256": sha256(file),
-        "findings": findings,
-        "sessions": [asdict(session) for session in sessions],
-    }
-    write_json(receipt_path, receipt)
-    return receipt
+def _shard(target: Path, members: Sequence[Run], table: TidyTable, converter: Converter, done: int) -> Batch:
+    """Read sessions from the table, convert them, and write them to one shard.
+
+    Raises:
+        BadSamples: a session was not sampled at the card's rate.
+        WrongUnit: values that cannot be in the unit that the card claims.
+    """
+    raw = table.read(members, converter.columns)
+    converter.start()
+
+    def pieces() -> Iterator[Piece]:
+        for run, (times, samples) in zip(members, raw, strict=True):
+            stored = converter.convert(run, times, samples)
+            if stored is not None:
+                yield Piece(run.session, run.subject, run.activity, converter.rate_hz, run.session, 0.0, stored)
+
+    sessions = write_shard(target, 0, pieces(), converter.channels)
+    stream = Stream(converter.channels, converter.gravity)
+    return Batch([(target.name, stream)], sessions, converter.finish(), done)
 
 
 def _check_columns(path: Path, card: Card) -> list[str]:
@@ -269,13 +196,3 @@ def _check_against_card(table: TidyTable, card: Card, runs: Sequence[Run]) -> li
     if abs(hours - card.hours) > 0.0051:
         notes.append(f"{hours:.3f} h in the table, {card.hours:g} h on the card")
     return notes
-
-
-def _tidy(folder: Path, part: str) -> None:
-    """Remove what earlier or interrupted imports of other sources left, and this one's receipts."""
-    for path in folder.iterdir():
-        if path.is_dir() and re.fullmatch(r"[0-9a-f]{16}", path.name) and path.name != part:
-            shutil.rmtree(path)
-    for receipt in (folder / part).glob("shard-*.json"):
-        receipt.unlink()
-    (folder / part / "source.parquet").unlink(missing_ok=True)

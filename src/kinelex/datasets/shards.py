@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -12,9 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from kinelex.artifact import staged
-from kinelex.datasets.conversion import Converter
 from kinelex.datasets.store import Session
-from kinelex.datasets.tidy import KEYS, Run, TidyTable
+from kinelex.datasets.tidy import KEYS, Run
 from kinelex.signal.channel import Channel
 
 SHARD_ROWS = 2_000_000
@@ -40,49 +40,54 @@ def plan_shards(runs: Sequence[Run], channels: int) -> Iterator[list[Run]]:
         yield shard
 
 
-def write_shard(
-    target: Path, number: int, runs: Sequence[Run], table: TidyTable, converter: Converter
-) -> tuple[list[Session], dict[str, list[str]]]:
-    """Read sessions from a table, convert them, and write them to one shard, a row group per subject.
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A session on its way into a shard.
+
+    Args:
+        name, subject, activity, rate_hz, recording, start_s: as in `Session`.
+        samples: ``(time, channel)``, one column per channel of the stream, SI, on an even clock.
+    """
+
+    name: str
+    subject: str
+    activity: str
+    rate_hz: float
+    recording: str
+    start_s: float
+    samples: NDArray[np.float32]
+
+
+def write_shard(target: Path, number: int, pieces: Iterable[Piece], channels: Sequence[Channel]) -> list[Session]:
+    """Write sessions to one shard, a row group per subject.
 
     Args:
         target: the file.
         number: the shard's number.
-        runs: its sessions, one subject after the other.
-        table: where they are read from.
-        converter: what turns them into stored samples.
+        pieces: one subject after the other; taken from an iterator, a subject's are in memory at a time.
+        channels: of the stream.
 
     Returns:
-        The sessions as stored, and those that were mended or left out, by reason.
-
-    Raises:
-        BadSamples: a session was not sampled at the card's rate.
-        WrongUnit: values that cannot be in the unit that the card claims.
+        The sessions as stored.
     """
-    schema = _schema(converter.channels)
-    raw = table.read(runs, converter.columns)
-    converter.start()
+    schema = _schema(channels)
     sessions: list[Session] = []
     row = 0
     with (
         staged(target) as draft,
         pq.ParquetWriter(draft, schema, compression="zstd", write_page_checksum=True) as writer,
     ):
-        for _, members in groupby(range(len(runs)), key=lambda i: runs[i].subject):
+        for _, members in groupby(pieces, key=lambda piece: piece.subject):
             kept: list[Session] = []
             blocks: list[NDArray[np.float32]] = []
-            for i in members:
-                block = converter.convert(runs[i], *raw[i])
-                if block is not None:
-                    kept.append(_session(runs[i], block, converter.channels, number, row))
-                    blocks.append(block)
-                    row += len(block)
-            if kept:
-                group = _row_group(kept, np.concatenate(blocks), schema)
-                writer.write_table(group, row_group_size=len(group))
-                sessions += kept
-        findings = converter.finish()
-    return sessions, findings
+            for piece in members:
+                kept.append(_session(piece, channels, number, row))
+                blocks.append(piece.samples)
+                row += len(piece.samples)
+            group = _row_group(kept, np.concatenate(blocks), schema)
+            writer.write_table(group, row_group_size=len(group))
+            sessions += kept
+    return sessions
 
 
 def _schema(channels: Sequence[Channel]) -> pa.Schema:
@@ -90,10 +95,20 @@ def _schema(channels: Sequence[Channel]) -> pa.Schema:
     return pa.schema(keys + [(channel.name, pa.float32()) for channel in channels])
 
 
-def _session(run: Run, block: NDArray[np.float32], channels: Sequence[Channel], number: int, start: int) -> Session:
-    measured = np.flatnonzero(~np.isnan(block).all(axis=0)).tolist()
-    placements = dict.fromkeys(channels[i].placement for i in measured)
-    return Session(run.session, run.subject, run.activity, len(block), number, start, tuple(placements))
+def _session(piece: Piece, channels: Sequence[Channel], number: int, start: int) -> Session:
+    measured = np.flatnonzero(~np.isnan(piece.samples).all(axis=0)).tolist()
+    return Session(
+        name=piece.name,
+        subject=piece.subject,
+        activity=piece.activity,
+        rows=len(piece.samples),
+        rate_hz=piece.rate_hz,
+        shard=number,
+        start=start,
+        placements=tuple(dict.fromkeys(channels[i].placement for i in measured)),
+        recording=piece.recording,
+        start_s=piece.start_s,
+    )
 
 
 def _row_group(sessions: Sequence[Session], samples: NDArray[np.float32], schema: pa.Schema) -> pa.Table:

@@ -2,12 +2,13 @@
 
 ::
 
-    ROOT/hapt/manifest.json             the only way in: card, sessions, hashes
-    ROOT/hapt/9f2c…/shard-00000.parquet whole sessions, sorted by subject and session, SI units, float32, NaN missing
+    ROOT/hapt/manifest.json             the only way in: what the set is, its sessions, hashes
+    ROOT/hapt/9f2c…/shard-00000.parquet whole sessions, SI units, float32, NaN missing
     ROOT/hapt/splits/…                  see `kinelex.datasets.splits`
 
-A shard has one row group per subject and the columns session, subject, activity and one per channel, so that any
-Parquet reader can use it without Kinelex.
+A set has one stream or several: sensors that were recorded side by side on one clock, such as those of a phone. A shard
+belongs to one stream. It has one row group per subject and the columns session, subject, activity and one per channel,
+so that any Parquet reader can use it without Kinelex. Every session has its own rate.
 """
 
 from __future__ import annotations
@@ -29,13 +30,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kinelex.artifact import MANIFEST, read_manifest
-from kinelex.datasets.card import Card
 from kinelex.errors import CorruptArtifact, KinelexError, UnknownName
 from kinelex.signal.channel import Channel
 from kinelex.signal.recording import Interval, Recording
 
 KIND = "dataset"
-VERSION = 1
+VERSION = 2
 
 
 def data_root() -> Path:
@@ -67,18 +67,72 @@ class Session:
         subject: who wore the sensors.
         activity: the official name of what was done.
         rows: number of samples.
+        rate_hz: samples per second.
         shard: number of the shard that holds it.
         start: its first row there.
         placements: where sensors were worn, as far as they gave any value.
+        recording: what it was cut from; sessions of one recording never overlap in time.
+        start_s: when it began there.
     """
 
     name: str
     subject: str
     activity: str
     rows: int
+    rate_hz: float
     shard: int
     start: int
     placements: tuple[str, ...]
+    recording: str
+    start_s: float = 0.0
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.rows / self.rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Sensors that were recorded side by side.
+
+    Args:
+        channels: one per stored column.
+        gravity: whether acceleration contains gravity.
+    """
+
+    channels: tuple[Channel, ...]
+    gravity: bool
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a data set says about itself.
+
+    Args:
+        name: short name, in commands and as its folder.
+        title: full name.
+        role: what it is for: training, test, or a smoke test.
+        complete: how much of the published set it is.
+        licence: under which terms it may be used.
+        cite: what to cite.
+        worn: where the sensors were worn, in its own words.
+        declared: official names of all its activities, also of those without a session.
+        people: sets with the same word have the same people; nothing where they are its own.
+    """
+
+    name: str
+    title: str
+    role: str
+    complete: str
+    licence: str
+    cite: str
+    worn: str
+    declared: tuple[str, ...]
+    people: str = ""
+
+
+_STORED = ("name", "subject", "activity", "rows", "shard", "start", "placements")
 
 
 def checksum(fields: Mapping[str, Any]) -> str:
@@ -95,26 +149,26 @@ class StoredDataset:
 
     Args:
         folder: where it is stored.
-        card: what it says about itself.
-        channels: all channels of the set, one per stored column.
+        about: what it says about itself.
+        streams: what was recorded side by side.
         index: every session, in the order in which it is stored.
         activities: seconds that are stored of each activity, by its official name.
         notes: what the import found that differs from the card, left out, or mended.
         findings: the sessions that were mended or lost a sensor, by reason.
-        source: name, size and SHA-256 of the imported table and the card's SHA-256.
-        shards: the shard files, relative to `folder`.
-        fingerprint: changes when any stored sample or session does.
+        source: what it was imported from: name, size and SHA-256.
+        shards: the shard files, relative to `folder`, each with the number of its stream.
+        fingerprint: changes when any stored sample, subject or label does.
     """
 
     folder: Path
-    card: Card
-    channels: tuple[Channel, ...]
+    about: About
+    streams: tuple[Stream, ...]
     index: tuple[Session, ...]
     activities: Mapping[str, float]
     notes: tuple[str, ...]
     findings: Mapping[str, tuple[str, ...]]
     source: Mapping[str, Any]
-    shards: tuple[str, ...]
+    shards: tuple[tuple[str, int], ...]
     fingerprint: str
 
     @classmethod
@@ -149,26 +203,35 @@ class StoredDataset:
         try:
             stored = cls(
                 folder=folder,
-                card=Card.parse(fields["card"], where=str(folder / MANIFEST)),
-                channels=tuple(Channel(**channel) for channel in fields["channels"]),
+                about=About(**{**fields["about"], "declared": tuple(fields["about"]["declared"])}),
+                streams=tuple(
+                    Stream(tuple(Channel(**channel) for channel in stream["channels"]), bool(stream["gravity"]))
+                    for stream in fields["streams"]
+                ),
                 index=tuple(Session(**{**s, "placements": tuple(s["placements"])}) for s in fields["sessions"]),
                 activities=MappingProxyType(dict(fields["activities"])),
                 notes=tuple(fields["notes"]),
                 findings=MappingProxyType({reason: tuple(names) for reason, names in fields["findings"].items()}),
                 source=MappingProxyType(dict(fields["source"])),
-                shards=tuple(fields["shards"]),
-                fingerprint=checksum({"files": manifest["files"], "sessions": fields["sessions"]}),
+                shards=tuple((str(file), int(stream)) for file, stream in fields["shards"]),
+                fingerprint=checksum(
+                    {
+                        "files": manifest["files"],
+                        "sessions": [{key: session[key] for key in _STORED} for session in fields["sessions"]],
+                    }
+                ),
             )
         except (KeyError, TypeError, ValueError, KinelexError) as error:
             raise CorruptArtifact(f"{broken} ({error})") from None
-        if set(stored.shards) != set(manifest["files"]):
+        known = all(0 <= stream < len(stored.streams) for _, stream in stored.shards)
+        if {file for file, _ in stored.shards} != set(manifest["files"]) or not known:
             raise CorruptArtifact(broken)
         return stored
 
     @property
     def name(self) -> str:
         """Its short name."""
-        return self.card.name
+        return self.about.name
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -181,14 +244,30 @@ class StoredDataset:
         return tuple(sorted(self.activities))
 
     @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Every channel of any stream, once."""
+        return tuple(dict.fromkeys(channel for stream in self.streams for channel in stream.channels))
+
+    @property
     def placements(self) -> tuple[str, ...]:
         """Where sensors were worn in any session."""
         return tuple(dict.fromkeys(channel.placement for channel in self.channels))
 
     @property
+    def rates_hz(self) -> tuple[float, ...]:
+        """The rates of all sessions, ascending."""
+        return tuple(sorted({session.rate_hz for session in self.index}))
+
+    @property
+    def gravity(self) -> bool | None:
+        """Whether acceleration contains gravity; None where that differs between streams."""
+        found = {stream.gravity for stream in self.streams}
+        return found.pop() if len(found) == 1 else None
+
+    @property
     def hours(self) -> float:
-        """Length of all sessions together."""
-        return sum(session.rows for session in self.index) / self.card.rate_hz / 3600
+        """Length of all sessions together, of sensors on clocks of their own each."""
+        return sum(session.duration_s for session in self.index) / 3600
 
     def verify(self) -> None:
         """Hash every shard.
@@ -203,7 +282,7 @@ class StoredDataset:
     ) -> Iterator[Recording]:
         """Every session as a recording with one interval: its activity, under its official name.
 
-        Sessions come sorted by subject; one subject's part of a shard is in memory at a time. Channels that have no
+        Sessions come as they are stored; one subject's part of a shard is in memory at a time. Channels that have no
         value at all in a session are left out of it.
 
         Args:
@@ -211,7 +290,7 @@ class StoredDataset:
             activities: only these official names; all when left out.
 
         Yields:
-            Recordings in SI units at the card's rate, named ``SET/SESSION``.
+            Recordings in SI units, each at its own rate, named ``SET/SESSION``.
 
         Raises:
             UnknownName: a subject or activity that the set does not have.
@@ -230,15 +309,16 @@ class StoredDataset:
 
     def _read(self, wanted: list[Session]) -> Iterator[Recording]:
         for shard, sessions in groupby(wanted, key=lambda session: session.shard):
-            path = self.folder / self.shards[shard]
+            name, number = self.shards[shard]
+            path, stream = self.folder / name, self.streams[number]
             try:
                 with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                    yield from self._read_shard(file, list(sessions))
+                    yield from self._read_shard(file, stream, list(sessions))
             except (pa.ArrowException, OSError) as error:
                 raise CorruptArtifact(f"'{path}' is damaged ({error}): import '{self.name}' again") from None
 
-    def _read_shard(self, file: pq.ParquetFile, sessions: list[Session]) -> Iterator[Recording]:
-        columns = [channel.name for channel in self.channels]
+    def _read_shard(self, file: pq.ParquetFile, stream: Stream, sessions: list[Session]) -> Iterator[Recording]:
+        columns = [channel.name for channel in stream.channels]
         first = at = 0
         for group in range(file.metadata.num_row_groups):
             last = first + file.metadata.row_group(group).num_rows
@@ -253,20 +333,20 @@ class StoredDataset:
                     samples[:, i] = table.column(name).to_numpy()
                 for session in here:
                     start = session.start - first
-                    yield self._recording(session, samples[start : start + session.rows])
+                    yield self._recording(session, stream, samples[start : start + session.rows])
             first = last
 
-    def _recording(self, session: Session, samples: np.ndarray[Any, np.dtype[np.float32]]) -> Recording:
+    def _recording(self, session: Session, stream: Stream, samples: np.ndarray[Any, np.dtype[np.float32]]) -> Recording:
         measured = ~np.isnan(samples).all(axis=0)
         return Recording(
             # A copy, so that keeping one session does not keep its subject's whole row group in memory.
             samples=samples[:, measured].copy(),
-            rate_hz=self.card.rate_hz,
-            channels=tuple(channel for channel, kept in zip(self.channels, measured, strict=True) if kept),
-            gravity=self.card.gravity,
+            rate_hz=session.rate_hz,
+            channels=tuple(channel for channel, kept in zip(stream.channels, measured, strict=True) if kept),
+            gravity=stream.gravity,
             name=f"{self.name}/{session.name}",
             subject=session.subject,
-            intervals=(Interval(0.0, session.rows / self.card.rate_hz, session.activity),),
+            intervals=(Interval(0.0, session.duration_s, session.activity),),
         )
 
     def _check_known(self, what: str, wanted: Collection[str] | None, known: Collection[str]) -> None:

@@ -53,8 +53,8 @@ def model_card(
     for name in recipe.train:
         d = stored[name]
         lines.append(
-            f"| {d.card.title} | {len(d.subjects)} | {d.hours:.1f} | {d.card.rate_hz:g} |"
-            f" {', '.join(d.placements)} | {d.card.licence} | {d.card.cite} |"
+            f"| {d.about.title} | {len(d.subjects)} | {d.hours:.1f} | {', '.join(f'{rate:g}' for rate in d.rates_hz)} |"
+            f" {', '.join(d.placements)} | {d.about.licence} | {d.about.cite} |"
         )
     lines += [
         "",

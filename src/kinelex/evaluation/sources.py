@@ -38,8 +38,8 @@ class EvaluationSet:
         """An imported data set, with all activities that its card declares."""
         return cls(
             name=dataset.name,
-            title=dataset.card.title.split(",")[0] or dataset.name,
-            declared=tuple(dataset.card.activities),
+            title=dataset.about.title.split(",")[0] or dataset.name,
+            declared=dataset.about.declared,
             sha256=dataset.fingerprint,
             sessions=dataset.sessions,
         )

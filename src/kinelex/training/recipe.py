@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from kinelex.errors import BadRecipe
 from kinelex.model.config import ModelConfig
 
-NEVER_TRAINED_ON = frozenset({"motionsense", "mobifall", "basic_motions"})
-"""Zero-shot test sets: no recipe may train on them or select with them."""
+NEVER_TRAINED_ON = frozenset({"motionsense", "mobifall", "mobiact", "basic_motions"})
+"""Zero-shot test sets, and MobiAct, whose people are MobiFall's: no recipe may train on them or select with them."""
 
 
 def _no_test_set(names: tuple[str, ...]) -> tuple[str, ...]:

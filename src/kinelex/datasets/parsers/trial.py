@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kinelex.datasets.card import UNITLESS
 from kinelex.datasets.catalog import CatalogEntry, Device
+from kinelex.errors import DataError, WrongUnit
 from kinelex.readers.annotation import intervals_of
 from kinelex.readers.joining import Stream, join
 from kinelex.readers.table import Coded
@@ -34,6 +35,31 @@ class Trial:
     subject: str
     read: Callable[[], Sequence[Recording]]
     files: tuple[Path, ...] = ()
+
+
+class Recordings(list[Recording]):
+    """What was read of a trial device by device, so that one bad device does not lose the others.
+
+    Args:
+        readings: one per device; each makes its recording.
+
+    Attributes:
+        refused: why devices are not among the recordings.
+
+    Raises:
+        DataError: no device is usable; what the first one was refused for.
+    """
+
+    def __init__(self, readings: Iterable[Callable[[], Recording]]) -> None:
+        super().__init__()
+        self.refused: list[DataError] = []
+        for reading in readings:
+            try:
+                self.append(reading())
+            except DataError as error:
+                self.refused.append(error)
+        if self.refused and not self:
+            raise self.refused[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +97,12 @@ def measured(
         intervals: what was done, by its official name, in seconds from the first row.
 
     Raises:
-        WrongUnit: what is measured cannot be in the catalog's unit.
+        WrongUnit: what is measured cannot be in the catalog's unit, or no sensor has a unit.
         UnknownRate, BadSamples: what `Recording.from_arrays` refuses.
     """
     usable = [block for block in blocks if block.device.sensors[block.sensor] not in UNITLESS]
+    if not usable:
+        raise WrongUnit(f"recording '{name}' cannot be in SI units: its values were published without a unit")
     if rate_hz is None and times_s is None:
         rate_hz = usable[0].device.rate_hz
     return Recording.from_arrays(
