@@ -17,7 +17,7 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("test_set", ["motionsense", "mobifall", "basic_motions"])
+@pytest.mark.parametrize("test_set", ["motionsense", "mobifall", "mobiact", "basic_motions"])
 @pytest.mark.parametrize("field", ["train", "left_out"])
 def test_test_sets_can_be_neither_trained_on_nor_selected_with(tmp_path: Path, test_set: str, field: str) -> None:
     other = "train: [hapt]\n" if field == "left_out" else ""
@@ -66,3 +66,9 @@ def test_every_field_says_what_it_is() -> None:
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml")), ids=lambda p: p.name)
 def test_shipped_recipes_are_whole(path: Path) -> None:
     Recipe.read(path)
+
+
+def test_people_in_two_sets_are_not_trained_on_in_one_and_left_out_in_the_other() -> None:
+    with pytest.raises(ValueError, match="uci_har and hapt have the same people"):
+        Recipe(name="leaky", train=("uci_har", "wisdm"), left_out=("hapt",))
+    assert Recipe(name="honest", train=("wisdm",), left_out=("hapt", "uci_har")).left_out == ("hapt", "uci_har")

@@ -216,7 +216,8 @@ class StoredDataset:
                 shards=tuple((str(file), int(stream)) for file, stream in fields["shards"]),
                 fingerprint=checksum(
                     {
-                        "files": manifest["files"],
+                        # The folder is named after the source, which may have changed without any sample doing so.
+                        "files": {Path(file).name: entry for file, entry in manifest["files"].items()},
                         "sessions": [{key: session[key] for key in _STORED} for session in fields["sessions"]],
                     }
                 ),

@@ -19,6 +19,7 @@ from kinelex.signal import augmentation
 from kinelex.training.corpus import Corpus, Track
 from kinelex.training.randomness import numpy_generator, torch_generator
 from kinelex.training.recipe import Recipe, Sampling
+from kinelex.training.text import training_label
 
 SHORTEST = 0.5
 """Windows that are shortened keep at least this share: as short as a recording may be to be recognized at all."""
@@ -53,7 +54,7 @@ class Batches:
 
     Raises:
         UsageError: none of the recipe's sets is in the corpus.
-        UnknownName: an activity that the vocabulary does not know.
+        UnknownName: a set whose names the vocabulary lists has another one.
     """
 
     def __init__(self, corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary) -> None:
@@ -61,16 +62,16 @@ class Batches:
         self.tracks = corpus.of(recipe.train)
         if not self.tracks:
             raise UsageError(f"the corpus has no session of {', '.join(recipe.train)}")
-        labels = [vocabulary.label_for(track.dataset, track.activity) for track in self.tracks]
-        self.labels: tuple[str, ...] = tuple(sorted({label.text for label in labels}))
+        labels = [training_label(vocabulary, track.dataset, track.activity) for track in self.tracks]
+        self.labels: tuple[str, ...] = tuple(sorted({text for text, _ in labels}))
         number = {text: i for i, text in enumerate(self.labels)}
         self._samples = torch.from_numpy(corpus.samples)
-        self._label = np.array([number[label.text] for label in labels])
+        self._label = np.array([number[text] for text, _ in labels])
         self._start = np.array([track.start for track in self.tracks])
         self._steps = np.array([track.steps for track in self.tracks])
         self._gravity = np.array([track.gravity for track in self.tracks])
         self._place = np.array([placement_row(track.placement) for track in self.tracks])
-        brief = np.array([label.kind in recipe.sampling.brief_kinds for label in labels])
+        brief = np.array([kind in recipe.sampling.brief_kinds for _, kind in labels])
         self._peak = np.where(brief, [track.peak for track in self.tracks], -1)
         self.weights = track_weights(self.tracks, self._label, recipe.sampling)
         self._cumulative = np.cumsum(self.weights)

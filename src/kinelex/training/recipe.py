@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kinelex.datasets.catalog import people_of
 from kinelex.errors import BadRecipe
 from kinelex.model.config import ModelConfig
 
@@ -131,6 +132,9 @@ class Recipe(_Section):
     def _disjoint(self) -> Recipe:
         if both := sorted(set(self.train) & set(self.left_out)):
             raise ValueError(f"{', '.join(both)} cannot be both trained on and left out")
+        people = {people_of(name): name for name in self.train if people_of(name)}
+        if same := [f"{people[word]} and {name}" for name in self.left_out if (word := people_of(name)) in people]:
+            raise ValueError(f"{', '.join(same)} have the same people: they are trained on or left out together")
         return self
 
     def leaving_out(self, *names: str) -> Recipe:

@@ -16,8 +16,12 @@ from kinelex.language.encoder import TextEncoder
 from kinelex.language.prompts import templates
 from kinelex.language.vectors import label_vectors, prompt_vectors
 from kinelex.language.vocabulary import Vocabulary
+from kinelex.language.words import label_words
 from kinelex.model.checkpoint import LabelTable
 from kinelex.model.text_space import TextSpace
+
+OWN = "own"
+"""The kind of a label that no vocabulary lists."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,7 @@ class TrainingText:
         means: ``(label, text)`` projected unit vectors of the labels' prompt means.
         phrases: ``(phrase, text)`` likewise of each label and each synonym by itself.
         space: the text space they were projected into.
-        table: raw vectors of the whole standard vocabulary, for the checkpoint.
+        table: raw vectors of the whole vocabulary and of labels beyond it, for the checkpoint.
     """
 
     labels: tuple[str, ...]
@@ -51,27 +55,46 @@ class TrainingText:
         return self.prompts[self.first[:-1] + chosen]
 
 
+def training_label(vocabulary: Vocabulary, dataset: str, activity: str) -> tuple[str, str]:
+    """The text and the kind of label that an activity is trained as.
+
+    A set of one's own may name activities as it likes: what the vocabulary has no word for becomes a label of its own
+    words, in a group of its own. A set whose names the vocabulary lists must keep to them.
+
+    Args:
+        vocabulary: labels and official names.
+        dataset: name of the data set.
+        activity: what it calls the activity.
+
+    Raises:
+        UnknownName: the vocabulary lists the names of this set, and this is none of them.
+    """
+    known = vocabulary.label_for(dataset, activity) if dataset in vocabulary.official else vocabulary.find(activity)
+    return (label_words(activity), OWN) if known is None else (known.text, known.kind)
+
+
 def encode_labels(
     labels: Sequence[str], vocabulary: Vocabulary, encoder: TextEncoder, *, center: bool = True
 ) -> TrainingText:
     """Encode the prompts of all labels, and the standard vocabulary that the text space is centered on.
 
     Args:
-        labels: texts of labels of the vocabulary.
+        labels: texts of labels, of the vocabulary or not.
         vocabulary: synonyms and groups.
         encoder: a frozen text encoder.
         center: take the vocabulary's mean vector out.
     """
     texts = tuple(label.text for label in vocabulary.labels)
-    table = LabelTable(texts, label_vectors(texts, encoder, vocabulary=vocabulary, synonyms=True))
-    middle = table.vectors.mean(axis=0)
+    own = tuple(label for label in labels if label not in texts)
+    table = LabelTable(texts + own, label_vectors(texts + own, encoder, vocabulary=vocabulary, synonyms=True))
+    middle = table.vectors[: len(texts)].mean(axis=0)
     space = TextSpace(np.asarray(middle if center else np.zeros_like(middle), dtype=np.float32))
     raw = [prompt_vectors(label, encoder, vocabulary=vocabulary) for label in labels]
     per_label = [space.project(vectors) for vectors in raw]
     # Every phrase comes in all templates, one phrase after the other.
     by_phrase = np.concatenate(raw).reshape(-1, len(templates()), encoder.dim)
     groups = sorted({vocabulary.group_of(label) for label in labels})
-    row = {text: i for i, text in enumerate(texts)}
+    row = {text: i for i, text in enumerate(table.texts)}
     means = space.project(table.vectors[[row[label] for label in labels]])
     return TrainingText(
         labels=tuple(labels),

@@ -1,4 +1,4 @@
-"""Converted tables of the real files, for comparison, and how those of slower rate were made."""
+"""Converted tables of the real files, for comparison, and how those of a lower rate were made."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def low_passed(samples: NDArray[np.floating], ratio: int) -> NDArray[np.float64]
     return np.asarray(signal.filtfilt(signal.firwin(30 * ratio + 1, 0.8 / ratio), 1.0, samples, axis=0))
 
 
-def at_times(times_s: NDArray[np.float64], known_s: NDArray[np.float64], values: NDArray[np.floating]) -> NDArray[np.float64]:
+def at_times(
+    times_s: NDArray[np.float64], known_s: NDArray[np.float64], values: NDArray[np.floating]
+) -> NDArray[np.float64]:
     """Linear interpolation of every column."""
     return np.stack([np.interp(times_s, known_s, column) for column in values.T], axis=1)

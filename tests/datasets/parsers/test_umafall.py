@@ -68,7 +68,9 @@ def test_samples_are_even_however_their_stamps_bunch(written: dict[str, Trial]) 
 
 def test_a_sensor_that_ends_early_is_missing_there(written: dict[str, Trial]) -> None:
     wrist = by_place(written[umafall.GYRO_ENDS_EARLY])["wrist"]
-    gaps = {sensor: np.isnan(wrist.select(sensor).samples).any(axis=1).nonzero()[0].tolist() for sensor in ENTRY.sensors}
+    gaps = {
+        sensor: np.isnan(wrist.select(sensor).samples).any(axis=1).nonzero()[0].tolist() for sensor in ENTRY.sensors
+    }
     assert gaps == {"acc": [], "gyro": [len(wrist.samples) - 1], "mag": []}
 
 
@@ -138,8 +140,8 @@ def read_at(recording: Recording, start_s: float, t: pd.Series, values: NDArray[
 def test_real_trials_agree_with_the_converted_table(recordings_dir: Path) -> None:
     """All ten real trials, every node but the one whose accelerometer reads a quarter of gravity.
 
-    The table puts all nodes on one clock of 20 Hz, from the first moment at which all of them run, by interpolation, the
-    phone's after a low-pass filter.
+    The table puts all nodes on one clock of 20 Hz, from the first moment at which all of them run, by interpolation,
+    the phone's after a low-pass filter.
     """
     found = list(trials(ENTRY, recordings_dir / "raw" / "umafall"))
     table = sessions(recordings_dir, "umafall", map(session_of, found))

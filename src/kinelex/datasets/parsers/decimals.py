@@ -1,32 +1,32 @@
-"""Plain decimal text into numbers, eight digits at a time.
+"""Plain decimal text into numbers, at the speed of compiled code where numba is installed.
 
-A set such as HAPT is hundreds of megabytes of lines like ``0.4430555869047616 0.0375 0.88888``. General parsers spend
-their time on what never occurs there. Here all numbers of a file are converted side by side, with whole words of
-eight ASCII digits as integers (Mula, "SWAR: converting strings to integers", the multiply-and-shift method); anything
-that is not written this way goes to the general parser.
+A set such as HAPT is hundreds of megabytes of lines like ``0.4430555869047616 0.0375 -0.88888``. A loop over their
+characters, compiled, is several times as fast as any general reader of tables, and sees at once when a file is written
+in another way; then, and without numba, the general reader reads it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.datasets.parsers.text import read_columns
-from kinelex.errors import BadSamples, UnreadableFile
+from kinelex.errors import UnreadableFile
 
-_U = np.uint64
-_ZEROS = _U(0x3030303030303030)
-_BEYOND_NINE = _U(0x4646464646464646)
-_HIGH_BITS = _U(0x8080808080808080)
-# The first k characters of a word are the digits of a number; the rest belongs to what follows.
-_KEEP = np.array([(1 << (8 * k)) - 1 for k in range(9)], dtype=np.uint64)
-_FILL = _ZEROS & ~_KEEP
+Convert = Callable[[NDArray[np.uint8], int, NDArray[np.float64], NDArray[np.float64]], int]
+
+_EXACT_DIGITS = 18
+"""Decimal digits that a 64-bit integer holds whatever they are."""
+_POWERS: NDArray[np.float64] = 10.0 ** np.arange(_EXACT_DIGITS + 1, dtype=np.float64)
+_TAB, _LINE_END, _RETURN, _BLANK, _MINUS, _POINT, _ZERO = (int(letter) for letter in b"\t\n\r -.0")
 
 
 def read_decimals(path: Path, columns: int) -> NDArray[np.float64]:
-    """The numbers of a file, separated by single blanks and line ends.
+    """The numbers of a file, separated by blanks and line ends.
 
     Args:
         path: the file.
@@ -43,60 +43,78 @@ def read_decimals(path: Path, columns: int) -> NDArray[np.float64]:
         raw = path.read_bytes()
     except OSError as error:
         raise UnreadableFile(f"'{path}' cannot be read: {error.strerror}") from None
-    found = parse_decimals(raw)
+    found = parse_decimals(raw, columns)
     if found is None:
         names = [f"column {i + 1}" for i in range(columns)]
         lines = b"\n".join(b" ".join(line.split()) for line in raw.splitlines())
         table = read_columns(lines, names, delimiter=" ", label=str(path))
-        return np.stack([np.asarray(table[name], dtype=np.float64) for name in names], axis=1)
-    if not len(found) or len(found) % columns or raw.count(b"\n") + (raw[-1:] != b"\n") != len(found) // columns:
-        raise UnreadableFile(f"'{path}' breaks off, or its lines do not have {columns} numbers each")
-    if not np.isfinite(found).all():
-        raise BadSamples(f"'{path}' holds something other than numbers")
-    return found.reshape(-1, columns)
+        found = np.stack([np.asarray(table[name], dtype=np.float64) for name in names], axis=1)
+    return found
 
 
-def parse_decimals(raw: bytes) -> NDArray[np.float64] | None:
-    """All numbers of a text of the form ``[-]d.ddd…`` between single blanks or line ends, to the sixteenth decimal.
+def parse_decimals(raw: bytes, columns: int) -> NDArray[np.float64] | None:
+    """Lines of so many numbers of the form ``[-]ddd.ddd`` between blanks.
 
-    None when any number is written in another way.
+    Returns:
+        ``(row, column)``; None without numba, or when any number or line is written in another way.
     """
-    if not raw:
+    convert = compiled()
+    if convert is None or not raw:
         return None
-    text = np.frombuffer(raw + b"\n" * (raw[-1] > 32) + b"0" * 24, np.uint8)
-    ends = np.flatnonzero(text <= 32)
-    starts = np.empty_like(ends)
-    starts[0] = 0
-    np.add(ends[:-1], 1, out=starts[1:])
-    negative = text[starts] == ord("-")
-    starts += negative
-    # One point per number, at its place, no sign within one, and no letter anywhere.
-    if raw.count(b".") != len(ends) or raw.count(b"-") != np.count_nonzero(negative) or text.max() > ord("9"):
-        return None
-    if (text[starts + 1] != ord(".")).any():
-        return None
-    whole = text[starts] - np.uint8(ord("0"))
-    starts += 2
-    digits = ends - starts
-    if (whole > 9).any() or digits.min() < 1:
-        return None
-    # Sixteen characters from the point on, as two words; a view of unaligned bytes, so that one gather fetches both.
-    pairs = np.ndarray((len(text) - 15,), dtype="V16", buffer=text, strides=(1,))
-    words = pairs[starts].view(np.uint64).reshape(-1, 2)
-    if digits.min() < 16:
-        counts = np.stack([np.minimum(digits, 8), np.clip(digits - 8, 0, 8)], axis=1)
-        words &= _KEEP[counts]
-        words |= _FILL[counts]
-    if (((words + _BEYOND_NINE) | (words - _ZEROS)) & _HIGH_BITS).any():
-        return None
-    parts = _eight_digits(words)
-    value = whole + (parts[:, 0] * 1e8 + parts[:, 1]) * 1e-16
-    return np.where(negative, -value, value)
+    text = np.frombuffer(raw, np.uint8)
+    numbers = np.empty((np.count_nonzero(text == ord("\n")) + 1) * columns)
+    count = convert(text, columns, numbers, _POWERS)
+    return numbers[:count].reshape(-1, columns) if count > 0 else None
 
 
-def _eight_digits(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Words of eight ASCII digits, the first one in the lowest byte, as integers."""
-    words = words - _ZEROS
-    words = (words * _U(10) + (words >> _U(8))) & _U(0x00FF00FF00FF00FF)
-    words = (words * _U(100) + (words >> _U(16))) & _U(0x0000FFFF0000FFFF)
-    return (words * _U(10_000) + (words >> _U(32))) & _U(0xFFFFFFFF)
+@cache
+def compiled() -> Convert | None:
+    """`_convert` as machine code; None when numba is not installed."""
+    try:
+        import numba
+    except ImportError:
+        return None
+    return numba.njit(nogil=True, cache=True)(_convert)  # type: ignore[no-any-return]
+
+
+def _convert(text: NDArray[np.uint8], columns: int, numbers: NDArray[np.float64], powers: NDArray[np.float64]) -> int:
+    """Fill `numbers`; returns how many there are, or -1 when something is not what it should be."""
+    count, in_line, at, end = 0, 0, 0, len(text)
+    while at < end:
+        letter = text[at]
+        if letter <= _BLANK:
+            if letter == _LINE_END:
+                if in_line != columns:
+                    return -1
+                in_line = 0
+            elif letter == _RETURN:
+                if at + 1 == end or text[at + 1] != _LINE_END:
+                    return -1
+            elif letter not in (_BLANK, _TAB):
+                return -1
+            at += 1
+            continue
+        negative = letter == _MINUS
+        if negative:
+            at += 1
+        value, digits, point = np.int64(0), 0, -1
+        while at < end:
+            digit = np.int64(text[at]) - _ZERO
+            if 0 <= digit <= 9:
+                if digits < _EXACT_DIGITS:
+                    value = 10 * value + digit
+                    digits += 1
+                elif point < 0:
+                    return -1  # digits after the eighteenth are less than a float can tell, but only behind the point
+            elif digit == _POINT - _ZERO and point < 0:
+                point = digits
+            else:
+                break
+            at += 1
+        if digits == 0 or point == 0 or point == digits or in_line == columns or (at < end and text[at] > _BLANK):
+            return -1
+        number = value / powers[digits - point] if point > 0 else float(value)
+        numbers[count] = -number if negative else number
+        count += 1
+        in_line += 1
+    return count if in_line in (0, columns) else -1

@@ -15,7 +15,7 @@ from kinelex.datasets.catalog import CatalogEntry
 from kinelex.datasets.parsers.decimals import read_decimals
 from kinelex.datasets.parsers.text import read_columns
 from kinelex.datasets.parsers.trial import Block, Trial, measured
-from kinelex.errors import UnreadableFile
+from kinelex.errors import BadSamples, UnreadableFile
 from kinelex.signal.recording import Interval, Recording
 
 _NAME = re.compile(r"acc_(exp\d+)_(user\d+)\.txt")
@@ -47,6 +47,12 @@ def _read(
         values = list(pool.map(partial(read_decimals, columns=3), (acc, gyro)))
     if len(values[0]) != len(values[1]):
         raise UnreadableFile(f"'{acc}' has {len(values[0])} rows and '{gyro}' {len(values[1])}: one is incomplete")
+    for _, _, code, first, last in labels.tolist():
+        if str(code) not in entry.activities or not 1 <= first <= last <= len(values[0]):
+            raise BadSamples(
+                f"'{acc.with_name('labels.txt')}' says activity {code} from row {first} to {last}, but '{acc}' has"
+                f" {len(values[0])} rows, and activities are {', '.join(entry.activities)}"
+            )
     return [
         measured(
             [Block(device, "acc", values[0]), Block(device, "gyro", values[1])],

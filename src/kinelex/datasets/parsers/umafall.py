@@ -72,7 +72,7 @@ def _stream(rows: Columns, which: NDArray[np.bool_]) -> Stream:
 
 
 def _clock(numbers: NDArray[np.float64], stamps_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The even clock of a sensor: its samples are numbered, and stamps are when each was received, singly or in bursts."""
+    """The even clock of a sensor: its samples are numbered, and a stamp is when one was received, maybe in a burst."""
     if not np.ptp(numbers):
         return stamps_s
     centered = numbers - numbers.mean()
