@@ -91,6 +91,7 @@ class CatalogEntry(_Part):
     published: dict[Literal["train", "validation", "test"], tuple[str, ...]] = Field(
         default={}, description="The subjects of each of its sides, as the parser names them."
     )
+    evidence: str = Field(min_length=1, description="Which recordings the parser and these facts were held against.")
     quirks: tuple[str, ...] = Field(default=(), description="What a converter must know.")
     verified: tuple[str, ...] = Field(default=(), description="What was checked, and on which recordings.")
     unverified: tuple[str, ...] = Field(default=(), description="What rests on documentation alone.")

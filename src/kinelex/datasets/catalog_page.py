@@ -10,13 +10,15 @@ _ACCESS = {"open": "download", "account": "download with an account", "form": "o
 _HEAD = """# Public data sets
 
 What the catalog knows about each set. This page is generated: `kinelex datasets catalog --markdown`.
-A fact under "unverified" rests on documentation alone; we had no recordings to hold it against.
+"Held against" says which recordings a parser and the facts about its set were checked with; what exactly was verified, and
+what was not, stands with each set. A fact under "unverified" rests on documentation alone.
 """
 
 
 def to_markdown(entries: Sequence[CatalogEntry]) -> str:
     """The page of the documentation: one table, then each set with its layout, quirks, and what was verified."""
-    header = ("set", "subjects", "activities", "hours", "Hz", "sensors", "placements", "licence", "how to get it")
+    facts = ("set", "subjects", "activities", "hours", "Hz", "sensors", "placements", "licence")
+    header = (*facts, "how to get it", "held against")
     rows = [header, tuple("---" for _ in header), *(_row(entry) for entry in entries)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return "\n\n".join([_HEAD.rstrip(), table, *(_section(entry) for entry in entries)]) + "\n"
@@ -44,12 +46,13 @@ def _row(entry: CatalogEntry) -> tuple[str, ...]:
         f"[{entry.name}](#{entry.name})",
         str(entry.subjects),
         str(len(set(entry.activities.values()))),
-        "" if entry.hours is None else f"{entry.hours:g}",
+        "not established" if entry.hours is None else f"{entry.hours:g}",
         ", ".join(f"{rate:g}" for rate in entry.rates_hz),
         ", ".join(entry.sensors),
         ", ".join(entry.placements),
         entry.licence,
         _ACCESS[entry.access],
+        entry.evidence,
     )
 
 

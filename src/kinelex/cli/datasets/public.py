@@ -96,6 +96,7 @@ def catalog(
         "files": [entry.layout],
         "published split": [entry.published_split] if entry.published_split else [],
         "beware": list(entry.quirks),
+        "held against": [entry.evidence],
         "verified": list(entry.verified),
         "unverified": list(entry.unverified),
         "cite": [entry.cite],
