@@ -13,7 +13,7 @@ import pytest
 from kinelex.cli import main
 from kinelex.datasets import CatalogEntry, StoredDataset, catalog_entry, import_official, list_stored
 from kinelex.datasets import official as importer
-from kinelex.errors import UnreadableFile
+from kinelex.errors import UnreadableFile, WrongUnit
 from kinelex.signal import Recording
 from tests.datasets.layouts import hapt as hapt_layout
 from tests.datasets.layouts import umafall as umafall_layout
@@ -126,14 +126,41 @@ def test_devices_on_clocks_of_their_own_stay_apart(tmp_path: Path, root: Path) -
     assert len({session.recording for session in stored.index}) == len(stored.index)
 
 
-def test_a_device_that_rests_off_gravity_is_left_out_and_told(files: Path, root: Path) -> None:
-    path = files / "RawData" / "acc_exp01_user01.txt"
+def at_a_quarter(path: Path, first: int, last: int) -> None:
+    """Some seconds of sitting at a quarter of gravity, as a few sensors read for a while."""
     values = np.loadtxt(path)
-    values[460:560] *= 0.25  # two seconds of sitting at a quarter of gravity, as some units read for a while
+    values[first:last] *= 0.25
     np.savetxt(path, values, fmt="%.16f")
+
+
+def test_a_device_that_rests_off_gravity_is_left_out_and_told(
+    files: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "REFUSED_SHARE", 0.5)
+    at_a_quarter(files / "RawData" / "acc_exp01_user01.txt", 460, 560)
     stored = import_official(ENTRY, root, folder=files)
-    assert stored.findings["waist sensor off its scale, left out"] == ("exp01_user01",)
+    (told,) = stored.findings["sensor off its scale, left out"]
+    assert told.startswith("exp01_user01: waist rests where gravity is not")
     assert stored.subjects == ("user02",)
+
+
+def test_a_trial_in_the_wrong_unit_is_left_out_and_told(
+    files: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "REFUSED_SHARE", 0.5)
+    path = files / "RawData" / "acc_exp03_user02.txt"
+    np.savetxt(path, 9.80665 * np.loadtxt(path), fmt="%.16f")
+    stored = import_official(ENTRY, root, folder=files)
+    (told,) = stored.findings["sensor off its scale, left out"]
+    assert told.startswith("exp03_user02: ")
+    assert stored.subjects == ("user01",)
+
+
+def test_when_much_is_off_its_scale_the_catalog_is_wrong(files: Path, root: Path) -> None:
+    at_a_quarter(files / "RawData" / "acc_exp01_user01.txt", 460, 560)
+    with pytest.raises(WrongUnit, match="1 of 2 recordings"):
+        import_official(ENTRY, root, folder=files)
+    assert list_stored(root) == ()
 
 
 # On the command line.

@@ -13,18 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.datasets.catalog import CatalogEntry
+from kinelex.datasets.conversion import REFUSED_SHARE
 from kinelex.datasets.getting import missing, raw_folder
 from kinelex.datasets.parsers import Trial, trials
+from kinelex.datasets.parsers.trial import Recordings
 from kinelex.datasets.screening import rests_off_gravity
 from kinelex.datasets.shards import SHARD_VALUES, Piece, write_shard
 from kinelex.datasets.store import About, StoredDataset, Stream, checksum
 from kinelex.datasets.writing import Batch, Progress, Work, store
-from kinelex.errors import UnreadableFile
+from kinelex.errors import UnreadableFile, WrongUnit
 from kinelex.signal.blocks import columns_by_sensor
 from kinelex.signal.recording import Recording
 
 IMPORTER = 1
 """Raise this when the same files would be stored differently: then every set is imported anew."""
+
+REFUSED = "sensor off its scale, left out"
 
 SHORTEST_S = 0.25
 """A labelled stretch that is shorter shows nothing, and is left out."""
@@ -54,6 +58,7 @@ def import_official(
     Raises:
         UnreadableFile: the files are not there, or one is damaged.
         BadSamples: a file holds something other than its documentation says.
+        WrongUnit: many sensors cannot be in the units that the catalog states.
     """
     tell: Progress = progress or (lambda stage, done, total: None)
     home = raw_folder(entry, root) if folder is None else Path(folder)
@@ -109,6 +114,7 @@ def _write(work: Work, entry: CatalogEntry, found: Sequence[Trial], tell: Progre
         batches.append(batch)
         done = batch.done
     tell("writing", done, len(found))
+    _refuse_nonsense(entry, batches)
     return batches, _differences(entry, batches)
 
 
@@ -124,13 +130,20 @@ def _batch(
     """Read trials until a shard is full, and write one shard per stream."""
     account = _Account()
     for trial in remaining:
-        for recording in trial.read():
+        try:
+            recordings = trial.read()
+            refused = recordings.refused if isinstance(recordings, Recordings) else []
+        except WrongUnit as error:  # one trial that nobody can trust must not cost all others; a damaged file is told
+            recordings, refused = [], [error]
+        account.findings[REFUSED] += [f"{trial.name}: {error}" for error in refused]
+        for recording in recordings:
             _take(account, entry, recording)
         done += 1
         tell(done, len(found))
         if account.values >= SHARD_VALUES:
             break
-    batch = Batch(findings=account.findings, done=done)
+    findings = {reason: names for reason, names in account.findings.items() if names}
+    batch = Batch(findings=findings, done=done)
     for part, (stream, pieces) in enumerate(account.pieces.items()):
         target = work.shard_path(number, part)
         pieces.sort(key=lambda piece: (piece.subject, piece.name))
@@ -144,7 +157,7 @@ def _take(account: _Account, entry: CatalogEntry, recording: Recording) -> None:
     name = recording.name.removeprefix(f"{entry.name}/")
     samples, refused = _plausible(recording)
     for placement in refused:
-        account.findings[f"{placement} sensor off its scale, left out"].append(name)
+        account.findings[REFUSED].append(f"{name}: {placement} rests where gravity is not 9.81 m/s²")
     measured = np.flatnonzero(~np.isnan(samples).all(axis=0))
     if not len(measured):
         account.findings["no usable value, left out"].append(name)
@@ -184,6 +197,21 @@ def _plausible(recording: Recording) -> tuple[NDArray[np.float32], list[str]]:
         samples = samples.copy()
         samples[:, [i for i, channel in enumerate(recording.channels) if channel.placement in refused]] = np.nan
     return samples, refused
+
+
+def _refuse_nonsense(entry: CatalogEntry, batches: Sequence[Batch]) -> None:
+    """When this many sensors cannot be what the catalog says, it is the catalog that is wrong, or the files.
+
+    Raises:
+        WrongUnit: more than `REFUSED_SHARE` of the recordings were refused.
+    """
+    refused = [name for batch in batches for name in batch.findings.get(REFUSED, ())]
+    usable = {session.recording for batch in batches for session in batch.sessions}
+    if len(refused) > REFUSED_SHARE * (len(refused) + len(usable)):
+        raise WrongUnit(
+            f"data set '{entry.name}': {len(refused)} of {len(refused) + len(usable)} recordings cannot be what the"
+            f" catalog says; the first: {refused[0]}"
+        )
 
 
 def _differences(entry: CatalogEntry, batches: Sequence[Batch]) -> list[str]:

@@ -49,7 +49,7 @@ def write(folder: Path, entry: CatalogEntry) -> Written:
 def node_rows(
     node: int, seconds: float, *, moving: bool, scale: float, rng: np.random.Generator
 ) -> list[tuple[float, ...]]:
-    """Stamp (ms), sample number, x, y, z, sensor, node: the phone's in bursts, a tag's as its radio lets them through."""
+    """Stamp (ms), sample number, x, y, z, sensor, node: first in a burst, then as the radio lets them."""
     at = made_up.times(seconds, 20 if node else 198)
     late_ms = rng.choice([0, 4, 30], len(at)) if node else rng.choice([0, 1], len(at))
     late_ms[:8] += np.arange(80, 0, -10) if node else 40
