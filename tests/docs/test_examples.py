@@ -12,7 +12,7 @@ from cyclopts import CycloptsError
 
 import kinelex
 from kinelex import errors
-from kinelex.cli import COMMANDS, command_line
+from kinelex.cli import COMMANDS, command_line, main
 from kinelex.cli.demo import write_log
 from kinelex.readers import basic_motions
 from kinelex.signal.resampling import resample
@@ -75,6 +75,25 @@ def test_the_command_lines_of_a_page_are_understood(page: Path, folder: Path) ->
             command_line(words).parse_args(words, exit_on_error=False, print_error=False)
         except CycloptsError as error:
             pytest.fail(f"{page.name}:{line}: kinelex {shlex.join(words)}: {error}")
+
+
+def test_every_step_of_your_own_data_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = REPOSITORY / "docs" / "your-own-data.md"
+    steps = [(line, content) for line, content in blocks(page, "python")] + command_lines(page)
+    names: dict[str, object] = {"__name__": "__main__"}
+    for line, step in sorted(steps, key=lambda step: step[0]):
+        if isinstance(step, str):
+            exec(compile("\n" * (line - 1) + step, str(page), "exec"), names)
+        else:
+            code = main(step)
+            assert code == 0, f"{page.name}:{line}: kinelex {shlex.join(step)}: {capsys.readouterr().err}"
+    told = capsys.readouterr().out
+    assert "workshop_test: imported, 2 subjects, 4 activities" in told
+    assert "note:" not in told.partition("workshop: whole")[0], "card and table agree"
+    checkpoint = kinelex.load("runs/workshop/checkpoint")
+    assert checkpoint.unknown_labels(["waxing skis", "strolling", "filing ski edges"]) == []
+    assert (folder / "workshop.png").stat().st_size > 50_000
+    assert "waxing skis" in (folder / "results" / "report.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,17 @@ RESERVED = frozenset({"downloads", "raw"})
 """Folders beside the imported data sets, see `kinelex.datasets.getting`."""
 
 
+def channel_of(column: str) -> Channel:
+    """What a column measures by its name alone; a placement or device that it starts with says where.
+
+    Raises:
+        UnknownChannel: the column is no sensor axis.
+        UnknownPlacement: what stands before the sensor is no placement.
+    """
+    prefix, _, rest = column.partition("_")
+    return Channel.parse(rest, DEVICE_PLACEMENTS[prefix]) if prefix in DEVICE_PLACEMENTS else Channel.parse(column)
+
+
 class Card(BaseModel):
     """What must be known about a data set; the YAML file beside its table.
 
@@ -151,10 +162,7 @@ class Card(BaseModel):
             UnknownChannel: the column is no sensor axis.
             UnknownPlacement: neither the column nor the card says where it was worn in known words.
         """
-        prefix, _, rest = column.partition("_")
-        if prefix in DEVICE_PLACEMENTS:
-            return Channel.parse(rest, DEVICE_PLACEMENTS[prefix])
-        channel = Channel.parse(column)
+        channel = channel_of(column)
         if channel.placement != "unknown":
             return channel
         return Channel(channel.sensor, channel.axis, self.default_placement if placement is None else placement)

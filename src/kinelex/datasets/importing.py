@@ -105,8 +105,35 @@ def _table_and_card(path: Path) -> tuple[Path, Path]:
     raise UnreadableFile(f"'{path}' has no {lacks} of the same name beside it")
 
 
+def compare(table: TidyTable, card: Card, progress: Progress | None = None) -> list[str]:
+    """What importing a table with a card would note; nothing is stored.
+
+    Args:
+        table: the table.
+        card: what is said about it.
+        progress: told about every stage.
+
+    Raises:
+        BadSamples, WrongUnit, UnknownPlacement: as `import_dataset`.
+    """
+    runs = sorted(table.runs(), key=lambda run: (run.subject, run.session))
+    notes = _check_columns(table.columns, card, table.label) + _check_against_card(table, card, runs)
+    converter = Converter(card, {run.placement for run in runs}, table.label)
+    findings: Counter[str] = Counter()
+    done = 0
+    for members in plan_shards(runs, len(converter.channels)):
+        converter.start()
+        for run, (times, samples) in zip(members, table.read(members, converter.columns), strict=True):
+            converter.convert(run, times, samples)
+            done += run.rows
+            if progress is not None:
+                progress("comparing", done, table.rows)
+        findings.update({reason: len(names) for reason, names in converter.finish().items()})
+    return notes + [f"{reason}: {count} sessions" for reason, count in sorted(findings.items())]
+
+
 def _write(work: Work, path: Path, card: Card, tell: Progress) -> tuple[list[Batch], list[str]]:
-    notes = _check_columns(path, card)
+    notes = _check_columns(table_columns(path), card, str(path))
     tell("reading", 0, 1)
     if path.suffix.lower() == ".csv":
         table_path = work.folder / "source.parquet"
@@ -154,16 +181,24 @@ def _shard(target: Path, members: Sequence[Run], table: TidyTable, converter: Co
     return Batch([(target.name, stream)], sessions, converter.finish(), done)
 
 
-def _check_columns(path: Path, card: Card) -> list[str]:
-    """Hold the table's columns against the card's; returns notes about columns that are left out."""
+def table_columns(path: Path) -> tuple[str, ...]:
+    """The column names of a tidy table.
+
+    Raises:
+        UnreadableFile: missing, empty, truncated, or neither CSV nor Parquet.
+        BadSamples: no row, or a key is missing.
+    """
     if path.suffix.lower() == ".csv":
-        columns = csv_columns(path)
-    else:
-        table = TidyTable(path)
-        columns = table.columns
-        table.close()
+        return csv_columns(path)
+    table = TidyTable(path)
+    table.close()
+    return table.columns
+
+
+def _check_columns(columns: Sequence[str], card: Card, label: str) -> list[str]:
+    """Hold the table's columns against the card's; returns notes about columns that are left out."""
     if lacks := [name for name in card.columns if name not in columns]:
-        raise BadSamples(f"'{path}' has no column {', '.join(lacks)}, which its card lists under columns")
+        raise BadSamples(f"'{label}' has no column {', '.join(lacks)}, which its card lists under columns")
     if not card.usable_columns:
         raise BadSamples(f"data set '{card.name}' has no sensor with a unit: its card says units: {card.units}")
     notes = [

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kinelex.datasets.parsers.decimals import parse_decimals, read_decimals
+from kinelex.datasets.parsers.decimals import compiled, parse_decimals, read_decimals
 from kinelex.errors import BadSamples, UnreadableFile
 
 DIGITS = st.text("0123456789", min_size=1, max_size=30)
@@ -48,8 +48,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_plain_decimals_are_what_a_general_parser_reads(path: Path, table: tuple[int, bytes]) -> None:
     columns, raw = table
     found = parse_decimals(raw, columns)
-    if b"\r" not in raw:
-        assert found is not None, "the fast way serves what it was made for"
+    assert found is not None or compiled() is None, "the fast way serves what it was made for"
+    if found is not None:
         np.testing.assert_array_equal(found.astype(np.float32), general(raw).astype(np.float32))
         np.testing.assert_allclose(found, general(raw), rtol=4e-16, atol=2e-16)
     path.write_bytes(raw)

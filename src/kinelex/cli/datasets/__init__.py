@@ -12,6 +12,6 @@ app = App(name="datasets", help="Labelled data sets: import them once, then trai
 Root = Annotated[Path | None, Parameter(name="--root")]
 
 # The commands put themselves into the app above when their files are read.
-from kinelex.cli.datasets import contents, importing, public  # noqa: E402
+from kinelex.cli.datasets import card, contents, importing, public, stats  # noqa: E402
 
-__all__ = ["app", "contents", "importing", "public"]
+__all__ = ["app", "card", "contents", "importing", "public", "stats"]

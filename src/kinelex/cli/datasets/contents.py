@@ -50,7 +50,7 @@ def list_(*, root: Root = None) -> None:
             str(len(dataset.subjects)),
             str(len(dataset.activities)),
             f"{dataset.hours:.2f}",
-            f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g}-{rates[-1]:g}",
+            f"{rates[0]:.4g}" if len(rates) == 1 else f"{rates[0]:.3g}-{rates[-1]:.3g}",
             ", ".join(dataset.placements),
             _GRAVITY[dataset.gravity][0],
             re.split("[(;:]", about.role)[0].strip(),
