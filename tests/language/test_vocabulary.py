@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from kinelex.datasets import catalog_entry, catalog_names
 from kinelex.errors import BadRecipe, UnknownName
-from kinelex.language import Label, Vocabulary, label_words
+from kinelex.language import Label, Vocabulary
 
 VOCABULARY = Vocabulary.standard()
 CATALOG = {name: catalog_entry(name).activities.values() for name in catalog_names()}
@@ -113,8 +113,8 @@ def test_no_phrase_names_a_data_set_a_brand_or_a_sensor() -> None:
         assert not any(re.search(rf"\b{re.escape(word)}", phrase.lower()) for word in banned), phrase
 
 
-# Names of the sets for zero-shot tests that nobody else uses. What a model makes of them shall come from what their words
-# mean, so no phrase that it is trained with may be one of them.
+# Names of the sets for zero-shot tests that nobody else uses. What a model makes of them shall come from what their
+# words mean, so no phrase that it is trained with may be one of them.
 @pytest.mark.parametrize("word", ["badminton", "sit chair", "car step in", "car step out",
                                   "forward lying", "front knees lying", "back sitting chair",
                                   "sideward lying"])  # fmt: skip

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kinelex.artifact import sha256
 from kinelex.errors import BadRecipe
+from kinelex.language import Vocabulary
 from kinelex.training import Corpus, Recipe, train
 from kinelex.training.metrics import MetricsLog, read_metrics
 from tests.training.conftest import small_recipe
@@ -100,6 +102,21 @@ def test_a_folder_with_another_recipes_run_is_refused(corpus: Corpus, tmp_path: 
     train(small_recipe(steps=4), corpus, tmp_path, encoder=encoder)  # type: ignore[arg-type]
     with pytest.raises(BadRecipe, match="another recipe"):
         train(small_recipe(steps=5), corpus, tmp_path, encoder=encoder)  # type: ignore[arg-type]
+
+
+def test_a_run_on_other_recordings_or_with_other_words_is_not_gone_on_with(
+    corpus: Corpus, tmp_path: Path, encoder: object
+) -> None:
+    train(small_recipe(steps=2), corpus, tmp_path, encoder=encoder)  # type: ignore[arg-type]
+    moved = replace(corpus, tracks=tuple(replace(track, peak=track.peak + 1) for track in corpus.tracks))
+    with pytest.raises(BadRecipe, match="other recordings"):
+        train(small_recipe(steps=2), moved, tmp_path, encoder=encoder)  # type: ignore[arg-type]
+    content = Vocabulary.standard().model_dump()
+    walking = next(label for label in content["labels"] if label["text"] == "walking")
+    walking["synonyms"] = (*walking["synonyms"][:2], "ambling about")
+    other = Vocabulary.model_validate(content)
+    with pytest.raises(BadRecipe, match="other words"):
+        train(small_recipe(steps=2), corpus, tmp_path, encoder=encoder, vocabulary=other)  # type: ignore[arg-type]
 
 
 def test_training_lowers_the_loss(corpus: Corpus, tmp_path: Path, encoder: object) -> None:

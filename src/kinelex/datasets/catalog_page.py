@@ -10,8 +10,8 @@ _ACCESS = {"open": "download", "account": "download with an account", "form": "o
 _HEAD = """# Public data sets
 
 What the catalog knows about each set. This page is generated: `kinelex datasets catalog --markdown`.
-"Held against" says which recordings a parser and the facts about its set were checked with; what exactly was verified, and
-what was not, stands with each set. A fact under "unverified" rests on documentation alone.
+"Held against" says which recordings a parser and the facts about its set were checked with; what exactly was verified,
+and what was not, stands with each set. A fact under "unverified" rests on documentation alone.
 """
 
 

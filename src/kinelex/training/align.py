@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -91,13 +92,13 @@ def train(
         raise BadRecipe(f"the corpus has {corpus.grid_hz:g} Hz and the recipe's model {recipe.model.grid_hz:g} Hz")
     batches = Batches(corpus, recipe, vocabulary)
     text = encode_labels(batches.labels, vocabulary, encoder, center=recipe.targets.center)
-    recipe_hash = _claim(folder, recipe)
+    run_hash = _claim(folder, recipe, _inputs(batches, text))
 
     with _reproducible(recipe.threads):
         model = _new_model(recipe, encoder)
         optimizer = _optimizer(model, recipe)
         average = AveragedWeights(recipe.averaging.decay)
-        done = resume_state(folder / "states", recipe_hash, model, average, optimizer)
+        done = resume_state(folder / "states", run_hash, model, average, optimizer)
         log = MetricsLog(folder / "metrics.jsonl", done)
         target = target_matrix(text.means, text.group, recipe.targets)
         begun = time.monotonic()
@@ -114,7 +115,7 @@ def train(
                 log.write(step=step + 1, **score(_checkpoint(recipe, average, text, encoder, batches)))
                 model.train()
             if (step + 1) % recipe.save_every == 0 or last:
-                save_state(folder / "states", step + 1, recipe_hash, model, average, optimizer)
+                save_state(folder / "states", step + 1, run_hash, model, average, optimizer)
             if progress is not None:
                 elapsed = time.monotonic() - begun
                 rate = (step + 1 - done) / elapsed
@@ -208,18 +209,33 @@ def _uses_bf16(recipe: Recipe) -> bool:
     return recipe.precision == "bf16" or (recipe.precision == "auto" and fast_bf16())
 
 
-def _claim(folder: Path, recipe: Recipe) -> str:
-    """Write the resolved recipe into the run's folder, and check that a run that is there has the same weights."""
-    path = folder / "recipe.json"
+def _inputs(batches: Batches, text: TrainingText) -> dict[str, str]:
+    """What a run learns from, as hashes; the peak of every track changes when its samples do."""
+    words = hashlib.sha256(repr(text.labels).encode())
+    words.update(text.prompts.numpy().tobytes())
+    words.update(text.group.numpy().tobytes())
+    recordings = hashlib.sha256(repr(batches.tracks).encode())
+    return {"recordings": recordings.hexdigest(), "words": words.hexdigest()}
+
+
+def _claim(folder: Path, recipe: Recipe, inputs: dict[str, str]) -> str:
+    """Write down what the run in this folder is, and check that one that is there already ends in the same weights."""
+    path, inputs_path = folder / "recipe.json", folder / "inputs.json"
     if path.is_file():
         try:
             before = Recipe.model_validate_json(path.read_bytes())
-        except ValueError:
-            before = None
+            learned: dict[str, str] = json.loads(inputs_path.read_bytes())
+        except (ValueError, OSError):
+            before, learned = None, {}
         if before is None or _of_weights(before) != _of_weights(recipe):
             raise BadRecipe(f"'{folder}' holds a run of another recipe: choose another folder, or remove it")
+        if other := [what for what in inputs if learned.get(what) != inputs[what]]:
+            raise BadRecipe(
+                f"'{folder}' holds a run with other {' and '.join(other)}: choose another folder, or remove it"
+            )
+    write_json(inputs_path, inputs)
     write_json(path, recipe.model_dump(mode="json"))
-    return hashlib.sha256(_of_weights(recipe).encode()).hexdigest()
+    return hashlib.sha256((_of_weights(recipe) + json.dumps(inputs)).encode()).hexdigest()
 
 
 def _of_weights(recipe: Recipe) -> str:

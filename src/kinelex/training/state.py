@@ -26,7 +26,7 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def save_state(
-    folder: Path, step: int, recipe_hash: str, model: nn.Module, average: AveragedWeights, optimizer: AdamW
+    folder: Path, step: int, run_hash: str, model: nn.Module, average: AveragedWeights, optimizer: AdamW
 ) -> None:
     """Write the state after `step` updates and remove all but the two newest generations."""
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
@@ -36,14 +36,14 @@ def save_state(
         tensors |= {f"{key}/{names[parameter]}": moments[key] for key in _MOMENTS}
     with staged_folder(folder / f"step-{step:08d}") as draft:
         save_file({name: t.detach().contiguous().clone() for name, t in tensors.items()}, draft / _FILE)
-        fields = {"step": step, "recipe": recipe_hash, "averaged": average.count}
+        fields = {"step": step, "run": run_hash, "averaged": average.count}
         write_manifest(draft, KIND, VERSION, [_FILE], fields)
     for old in _generations(folder)[_KEPT:]:
         shutil.rmtree(old)
 
 
-def resume_state(folder: Path, recipe_hash: str, model: nn.Module, average: AveragedWeights, optimizer: AdamW) -> int:
-    """Load the newest whole state of this recipe into model, average and optimizer.
+def resume_state(folder: Path, run_hash: str, model: nn.Module, average: AveragedWeights, optimizer: AdamW) -> int:
+    """Load the newest whole state of this run into model, average and optimizer.
 
     Returns:
         The number of updates that it has seen; 0 when there is nothing to resume from.
@@ -56,7 +56,7 @@ def resume_state(folder: Path, recipe_hash: str, model: nn.Module, average: Aver
             manifest = read_manifest(generation, KIND, VERSION)
         except ArtifactError:
             continue  # an older generation is still whole
-        if manifest["recipe"] != recipe_hash:
+        if manifest.get("run") != run_hash:
             continue
         tensors = load_file(generation / _FILE)
         model.load_state_dict(_part(tensors, "model/"))
