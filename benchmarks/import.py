@@ -73,7 +73,7 @@ def against_loadtxt(folder: Path) -> dict[str, Any]:
     pair = acc, acc.with_name(acc.name.replace("acc", "gyro", 1))
     read = partial(read_decimals, columns=3)
     for path in pair:
-        np.testing.assert_array_equal(read(path).astype(np.float32), np.loadtxt(path).astype(np.float32))
+        np.testing.assert_array_equal(read(path), np.loadtxt(path).astype(np.float32))
     ours, theirs = [], []
     with ThreadPoolExecutor(2) as pool:
         for _ in range(ROUNDS):

@@ -7,6 +7,7 @@ in another way; then, and without numba, the general reader reads it.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,18 +15,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kinelex.datasets.parsers.text import read_columns
+from kinelex.datasets.parsers.text import read_columns, stacked
 from kinelex.errors import UnreadableFile
 
-Convert = Callable[[NDArray[np.uint8], int, NDArray[np.float64], NDArray[np.float64]], int]
+Convert = Callable[[NDArray[np.uint8], int, NDArray[np.float32], NDArray[np.float64]], int]
 
-_EXACT_DIGITS = 18
+_EXACT_DIGITS = np.uint64(18)
 """Decimal digits that a 64-bit integer holds whatever they are."""
-_POWERS: NDArray[np.float64] = 10.0 ** np.arange(_EXACT_DIGITS + 1, dtype=np.float64)
+_POWERS = np.array([10.0**decimals for decimals in range(19)])
+_NINE = np.uint64(9)
 _TAB, _LINE_END, _RETURN, _BLANK, _MINUS, _POINT, _ZERO = (int(letter) for letter in b"\t\n\r -.0")
 
 
-def read_decimals(path: Path, columns: int) -> NDArray[np.float64]:
+def read_decimals(path: Path, columns: int) -> NDArray[np.float32]:
     """The numbers of a file, separated by blanks and line ends.
 
     Args:
@@ -40,29 +42,31 @@ def read_decimals(path: Path, columns: int) -> NDArray[np.float64]:
         BadSamples: something other than numbers.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            # Mapped, not read: the text is looked at once, where the system has it already.
+            raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
     except OSError as error:
         raise UnreadableFile(f"'{path}' cannot be read: {error.strerror}") from None
     found = parse_decimals(raw, columns)
     if found is None:
         names = [f"column {i + 1}" for i in range(columns)]
-        lines = b"\n".join(b" ".join(line.split()) for line in raw.splitlines())
-        table = read_columns(lines, names, delimiter=" ", label=str(path))
-        found = np.stack([np.asarray(table[name], dtype=np.float64) for name in names], axis=1)
+        lines = b"\n".join(b" ".join(line.split()) for line in bytes(raw).splitlines())
+        found = stacked(read_columns(lines, names, delimiter=" ", label=str(path)), names)
     return found
 
 
-def parse_decimals(raw: bytes, columns: int) -> NDArray[np.float64] | None:
+def parse_decimals(raw: bytes | mmap.mmap, columns: int) -> NDArray[np.float32] | None:
     """Lines of so many numbers of the form ``[-]ddd.ddd`` between blanks.
 
     Returns:
         ``(row, column)``; None without numba, or when any number or line is written in another way.
     """
     convert = compiled()
-    if convert is None or not raw:
+    if convert is None or not len(raw):
         return None
     text = np.frombuffer(raw, np.uint8)
-    numbers = np.empty((np.count_nonzero(text == ord("\n")) + 1) * columns)
+    # More than enough, and what is not filled takes no memory.
+    numbers = np.empty(len(text) // 2 + 1, dtype=np.float32)
     count = convert(text, columns, numbers, _POWERS)
     return numbers[:count].reshape(-1, columns) if count > 0 else None
 
@@ -77,9 +81,13 @@ def compiled() -> Convert | None:
     return numba.njit(nogil=True, cache=True)(_convert)  # type: ignore[no-any-return]
 
 
-def _convert(text: NDArray[np.uint8], columns: int, numbers: NDArray[np.float64], powers: NDArray[np.float64]) -> int:
-    """Fill `numbers`; returns how many there are, or -1 when something is not what it should be."""
-    count, in_line, at, end = 0, 0, 0, len(text)
+def _convert(text: NDArray[np.uint8], columns: int, numbers: NDArray[np.float32], powers: NDArray[np.float64]) -> int:
+    """Fill `numbers`; returns how many there are, or -1 when something is not what it should be.
+
+    Places in the text are unsigned, so that the compiled code need not look whether one is counted from the end.
+    """
+    at, end, one = np.uint64(0), np.uint64(len(text)), np.uint64(1)
+    count, in_line = 0, 0
     while at < end:
         letter = text[at]
         if letter <= _BLANK:
@@ -88,32 +96,42 @@ def _convert(text: NDArray[np.uint8], columns: int, numbers: NDArray[np.float64]
                     return -1
                 in_line = 0
             elif letter == _RETURN:
-                if at + 1 == end or text[at + 1] != _LINE_END:
+                if at + one == end or text[at + one] != _LINE_END:
                     return -1
             elif letter not in (_BLANK, _TAB):
                 return -1
-            at += 1
+            at += one
             continue
         negative = letter == _MINUS
         if negative:
-            at += 1
-        value, digits, point = np.int64(0), 0, -1
-        while at < end:
+            at += one
+        begin, stop, value = at, min(end, at + _EXACT_DIGITS), np.int64(0)
+        while at < stop:
             digit = np.int64(text[at]) - _ZERO
-            if 0 <= digit <= 9:
-                if digits < _EXACT_DIGITS:
-                    value = 10 * value + digit
-                    digits += 1
-                elif point < 0:
-                    return -1  # digits after the eighteenth are less than a float can tell, but only behind the point
-            elif digit == _POINT - _ZERO and point < 0:
-                point = digits
-            else:
+            if np.uint64(digit) > _NINE:  # less than zero is a very large unsigned number
                 break
-            at += 1
-        if digits == 0 or point == 0 or point == digits or in_line == columns or (at < end and text[at] > _BLANK):
+            value = 10 * value + digit
+            at += one
+        if at == begin or at == stop < end:
             return -1
-        number = value / powers[digits - point] if point > 0 else float(value)
+        decimals = np.uint64(0)
+        if at < end and text[at] == _POINT:
+            at += one
+            first, stop = at, min(end, begin + _EXACT_DIGITS + one)
+            while at < stop:
+                digit = np.int64(text[at]) - _ZERO
+                if np.uint64(digit) > _NINE:
+                    break
+                value = 10 * value + digit
+                at += one
+            decimals = at - first
+            while at < end and np.uint64(np.int64(text[at]) - _ZERO) <= _NINE:
+                at += one  # what comes after eighteen digits is less than a float can tell
+            if decimals == np.uint64(0):
+                return -1
+        if in_line == columns or (at < end and text[at] > _BLANK):
+            return -1
+        number = value / powers[decimals]
         numbers[count] = -number if negative else number
         count += 1
         in_line += 1
