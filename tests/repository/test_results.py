@@ -12,8 +12,8 @@ from kinelex.model import load_checkpoint
 from kinelex.training import Recipe
 
 ROOT = Path(__file__).parents[2]
-OWN = {"name", "seed", "steps", "threads", "temperature", "save_every"}
-"""What a recipe may have otherwise than the short runs that it was chosen by."""
+OWN = {"name", "seed", "threads", "temperature", "save_every"}
+"""What a recipe may have otherwise than the runs that it was chosen by."""
 
 
 def test_the_recipe_is_the_variant_that_was_chosen() -> None:
