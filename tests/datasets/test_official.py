@@ -217,3 +217,8 @@ def test_a_session_knows_where_in_its_recording_it_began(files: Path, root: Path
     assert starts[0] == 0.0
     assert len(set(starts)) == 12
     assert StoredDataset.open(root, "hapt").index == stored.index
+
+
+def test_a_public_set_that_is_not_imported_leads_to_the_catalog(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["datasets", "info", "pamap2", "--root", str(root)]) == 2
+    assert "kinelex datasets catalog pamap2" in " ".join(capsys.readouterr().err.split())

@@ -30,6 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kinelex.artifact import MANIFEST, read_manifest
+from kinelex.datasets.catalog import catalog_names
 from kinelex.errors import CorruptArtifact, KinelexError, UnknownName
 from kinelex.signal.channel import Channel
 from kinelex.signal.recording import Interval, Recording
@@ -191,7 +192,10 @@ class StoredDataset:
             stored = list_stored(root)
             near = difflib.get_close_matches(name, stored, n=3) or list(stored)
             has = f"there is {', '.join(near)}" if near else "it is empty"
-            raise UnknownName(f"no data set '{name}' in '{root}' ({has}): import it with kinelex datasets import")
+            known = f"; kinelex datasets catalog {name} says how to get its files" if name in catalog_names() else ""
+            raise UnknownName(
+                f"no data set '{name}' in '{root}' ({has}): import it with kinelex datasets import{known}"
+            )
         return cls._from_manifest(folder, read_manifest(folder, KIND, VERSION, verify=verify))
 
     @classmethod
