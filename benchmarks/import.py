@@ -4,7 +4,7 @@
 
 Every parser of the catalog reads its set: official files where the folder has some (``FOLDER/NAME``), else the small
 made-up files that the tests write in the official layout, so small that opening them is most of the time. HAPT's text
-is read as its parser does and by `numpy.loadtxt`, in turns. With ``--large``, HAPT experiments are repeated (as links)
+is read as an import does and by `numpy.loadtxt`, in turns. With ``--large``, HAPT experiments are repeated (as links)
 until the set has that many gigabytes, and imported by a process of its own, whose memory is measured.
 """
 
@@ -30,12 +30,13 @@ import numpy as np
 
 from kinelex import artifact
 from kinelex.datasets import catalog_entry, catalog_names, import_official
+from kinelex.datasets.official import READERS
 from kinelex.datasets.parsers import trials
 from kinelex.datasets.parsers.decimals import read_decimals
 from kinelex.errors import WrongUnit
 
 HERE = Path(__file__).resolve().parent
-ROUNDS = 7
+ROUNDS = 15
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -68,25 +69,31 @@ def parse(name: str, folder: Path) -> dict[str, Any]:
 
 
 def against_loadtxt(folder: Path) -> dict[str, Any]:
-    """The two files of an experiment, read as the parser reads them (side by side) and by NumPy, in turns."""
-    acc = max(folder.glob("**/acc_exp*.txt"), key=lambda file: file.stat().st_size)
-    pair = acc, acc.with_name(acc.name.replace("acc", "gyro", 1))
-    read = partial(read_decimals, columns=3)
-    for path in pair:
-        np.testing.assert_array_equal(read(path), np.loadtxt(path).astype(np.float32))
+    """The text of all experiments, read as an import reads it (so many trials at a time) and by NumPy, in turns."""
+    accs = sorted(folder.glob("**/acc_exp*.txt"))
+    pairs = [(acc, acc.with_name(acc.name.replace("acc", "gyro", 1))) for acc in accs]
+    files = [path for pair in pairs for path in pair]
+    for path in files:
+        np.testing.assert_array_equal(read_decimals(path, 3), np.loadtxt(path).astype(np.float32))
     ours, theirs = [], []
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         for _ in range(ROUNDS):
-            theirs.append(seconds(lambda: [np.loadtxt(path) for path in pair]))
+            theirs.append(seconds(lambda: [np.loadtxt(path) for path in files]))
             # Short times are measured over several calls.
-            ours.append(seconds(lambda: [list(pool.map(read, pair)) for _ in range(10)]) / 10)
+            ours.append(seconds(lambda: list(pool.map(read_pair, pairs * 10))) / 10)
     ratios = [t / o for o, t in zip(ours, theirs, strict=True)]
     return {
-        "megabytes": round(sum(path.stat().st_size for path in pair) / 1e6, 3),
-        "megabytes_per_s": round(sum(path.stat().st_size for path in pair) / 1e6 / statistics.median(ours)),
+        "megabytes": round(sum(path.stat().st_size for path in files) / 1e6, 3),
+        "megabytes_per_s": round(sum(path.stat().st_size for path in files) / 1e6 / statistics.median(ours)),
         "ratios": [round(ratio, 1) for ratio in sorted(ratios)],
         "median_ratio": round(statistics.median(ratios), 1),
     }
+
+
+def read_pair(pair: tuple[Path, Path]) -> None:
+    """Read the text of one experiment."""
+    for path in pair:
+        read_decimals(path, 3)
 
 
 def large_set(folder: Path, source: Path, gigabytes: float) -> float:

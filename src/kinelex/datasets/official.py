@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,12 @@ IMPORTER = 1
 """Raise this when the same files would be stored differently: then every set is imported anew."""
 
 REFUSED = "sensor off its scale, left out"
+
+READERS = 2
+"""Trials that are read at a time."""
+
+AHEAD_BYTES = 32_000_000
+"""Only trials of smaller files are read ahead: a large one may take half of the memory that an import may have."""
 
 SHORTEST_S = 0.25
 """A labelled stretch that is shorter shows nothing, and is left out."""
@@ -103,16 +109,45 @@ class _Account:
     values: int = 0
 
 
+class _Reader:
+    """Reads trials in their order, small ones ahead of their turn, so that no core waits for another.
+
+    Args:
+        found: all trials.
+    """
+
+    def __init__(self, found: Sequence[Trial]) -> None:
+        self._found = found
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="kinelex-reader")
+        self._begun: dict[int, Future[Sequence[Recording]]] = {}
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def read(self, number: int) -> Sequence[Recording]:
+        """The recordings of a trial; numbers may be left out, but never go back."""
+        for ahead in range(number, min(number + READERS, len(self._found))):
+            trial = self._found[ahead]
+            small = sum(path.stat().st_size for path in trial.files) <= AHEAD_BYTES
+            if ahead not in self._begun and (ahead == number or small):
+                self._begun[ahead] = self._pool.submit(trial.read)
+        return self._begun.pop(number).result()
+
+
 def _write(work: Work, entry: CatalogEntry, found: Sequence[Trial], tell: Progress) -> tuple[list[Batch], list[str]]:
     batches: list[Batch] = []
     done = 0
-    while done < len(found):
-        tell("writing", done, len(found))
-        batch = work.finished(len(batches))
-        if batch is None:
-            batch = _batch(work, len(batches), entry, islice(found, done, None), done, partial(tell, "writing"), found)
-        batches.append(batch)
-        done = batch.done
+    with _Reader(found) as reader:
+        while done < len(found):
+            tell("writing", done, len(found))
+            batch = work.finished(len(batches))
+            if batch is None:
+                batch = _batch(work, len(batches), entry, found, done, reader, tell)
+            batches.append(batch)
+            done = batch.done
     tell("writing", done, len(found))
     _refuse_nonsense(entry, batches)
     return batches, _differences(entry, batches)
@@ -122,26 +157,24 @@ def _batch(
     work: Work,
     number: int,
     entry: CatalogEntry,
-    remaining: Iterator[Trial],
-    done: int,
-    tell: partial[None],
     found: Sequence[Trial],
+    done: int,
+    reader: _Reader,
+    tell: Progress,
 ) -> Batch:
     """Read trials until a shard is full, and write one shard per stream."""
     account = _Account()
-    for trial in remaining:
+    while done < len(found) and account.values < SHARD_VALUES:
         try:
-            recordings = trial.read()
+            recordings = reader.read(done)
             refused = recordings.refused if isinstance(recordings, Recordings) else []
         except WrongUnit as error:  # one trial that nobody can trust must not cost all others; a damaged file is told
             recordings, refused = [], [error]
-        account.findings[REFUSED] += [f"{trial.name}: {error}" for error in refused]
+        account.findings[REFUSED] += [f"{found[done].name}: {error}" for error in refused]
         for recording in recordings:
             _take(account, entry, recording)
         done += 1
-        tell(done, len(found))
-        if account.values >= SHARD_VALUES:
-            break
+        tell("writing", done, len(found))
     findings = {reason: names for reason, names in account.findings.items() if names}
     batch = Batch(findings=findings, done=done)
     for part, (stream, pieces) in enumerate(account.pieces.items()):

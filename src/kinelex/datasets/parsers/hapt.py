@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -43,8 +42,7 @@ def _read(
     entry: CatalogEntry, name: str, subject: str, acc: Path, gyro: Path, labels: NDArray[np.int64]
 ) -> Sequence[Recording]:
     device = entry.devices[0]
-    with ThreadPoolExecutor(2) as pool:
-        values = list(pool.map(partial(read_decimals, columns=3), (acc, gyro)))
+    values = [read_decimals(path, columns=3) for path in (acc, gyro)]
     if len(values[0]) != len(values[1]):
         raise UnreadableFile(f"'{acc}' has {len(values[0])} rows and '{gyro}' {len(values[1])}: one is incomplete")
     for _, _, code, first, last in labels.tolist():
