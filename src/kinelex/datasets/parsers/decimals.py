@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.datasets.parsers.text import read_columns, stacked
-from kinelex.errors import UnreadableFile
+from kinelex.errors import BadSamples, UnreadableFile
 
 Convert = Callable[[NDArray[np.uint8], int, NDArray[np.float32], NDArray[np.float64]], int]
 
@@ -48,11 +48,20 @@ def read_decimals(path: Path, columns: int) -> NDArray[np.float32]:
     except OSError as error:
         raise UnreadableFile(f"'{path}' cannot be read: {error.strerror}") from None
     found = parse_decimals(raw, columns)
-    if found is None:
-        names = [f"column {i + 1}" for i in range(columns)]
-        lines = b"\n".join(b" ".join(line.split()) for line in bytes(raw).splitlines())
-        found = stacked(read_columns(lines, names, delimiter=" ", label=str(path)), names)
-    return found
+    return _read_generally(path, bytes(raw), columns) if found is None else found
+
+
+def _read_generally(path: Path, raw: bytes, columns: int) -> NDArray[np.float32]:
+    """Like `read_decimals`, by the general reader: as the lines stand, else with single blanks between the numbers."""
+    names = [f"column {i + 1}" for i in range(columns)]
+    try:
+        found = stacked(read_columns(raw, names, delimiter=" ", label=str(path)), names)
+        if len(found) and np.isfinite(found).all():  # two blanks would leave a column without a value
+            return found
+    except (UnreadableFile, BadSamples):
+        pass  # said of the mended lines, if it is true of them as well
+    lines = b"\n".join(b" ".join(line.split()) for line in raw.splitlines())
+    return stacked(read_columns(lines, names, delimiter=" ", label=str(path)), names)
 
 
 def parse_decimals(raw: bytes | mmap.mmap, columns: int) -> NDArray[np.float32] | None:
