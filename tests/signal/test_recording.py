@@ -151,3 +151,14 @@ def test_channels_are_selected_by_sensor_and_placement(movement) -> None:  # typ
     assert recording.select("acc").placements == ("chest", "left wrist")
     with pytest.raises(UnknownChannel, match=r"recording 'a\.csv' has no mag at chest: it has chest_acc_x"):
         recording.select("mag", "chest")
+
+
+def test_a_signaling_nan_is_missing_like_any_other() -> None:
+    samples = np.random.default_rng(0).normal(0, 0.1, (200, 3)).astype(np.float32) + np.float32([0, 0, 9.81])
+    samples.view(np.uint32)[40:45, 0] = 0x7F810000
+    samples[60, 1] = np.nan
+    before = samples.view(np.uint32).copy()
+    recording = Recording.from_arrays(samples, ["acc_x", "acc_y", "acc_z"], rate_hz=50.0)
+    assert np.flatnonzero(np.isnan(recording.samples[:, 0])).tolist() == [40, 41, 42, 43, 44]
+    recording.samples.astype(np.float64)  # would warn
+    np.testing.assert_array_equal(samples.view(np.uint32), before)

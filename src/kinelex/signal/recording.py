@@ -19,6 +19,7 @@ from kinelex.signal.zero_fill import mask_zero_fill
 
 MIN_RATE_HZ = 5.0
 MAX_RATE_HZ = 400.0
+_QUIET_BIT = np.uint32(0x00400000)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -128,7 +129,8 @@ class Recording:
             UnknownChannel, UnknownPlacement: names that are not understood.
         """
         try:
-            table = np.asarray(samples, dtype=np.float32)
+            with np.errstate(invalid="ignore"):  # of a NaN that signals
+                table = _quiet(np.asarray(samples, dtype=np.float32))
         except (TypeError, ValueError) as error:
             raise BadSamples(f"recording '{name}' holds something other than numbers: {error}") from None
         parsed = tuple(c if isinstance(c, Channel) else Channel.parse(c, placement) for c in channels)
@@ -221,3 +223,16 @@ class Recording:
 
     def _with(self, **changes: Any) -> Recording:
         return replace(self, **changes)
+
+
+def _quiet(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The table without signaling NaNs, which damaged files hold: whoever converts one would be warned for ever."""
+    if table.ndim != 2:
+        return table
+    for column in range(table.shape[1]):
+        missing = np.flatnonzero(np.isnan(table[:, column]))
+        bits = np.ascontiguousarray(table[missing, column]).view(np.uint32)
+        if not (bits & _QUIET_BIT).all():
+            table = table.copy()  # hardly ever, and the caller's own array stays as it is
+            table[missing, column] = np.nan
+    return table
