@@ -70,6 +70,8 @@ def test_entries_agree_with_the_converted_recordings(recordings_dir: Path) -> No
         ({"devices": [{"placement": "wrist", "rate_hz": 50, "sensors": {"acc": "furlongs"}}]}, "furlongs"),
         ({"activities": {}}, "activities"),
         ({"published_split": None}, "published_split"),
+        ({"published": {"train": ["user01"]}}, "published_split"),
+        ({"published": {"validation": ["user01"]}}, "published_split"),
         ({"color": "green"}, "color"),
     ],
 )

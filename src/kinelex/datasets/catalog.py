@@ -102,9 +102,8 @@ class CatalogEntry(_Part):
             raise ValueError("files: access is open, so name what to download")
         if self.access != "open" and not self.how:
             raise ValueError(f"how: access is by {self.access}, so say which steps lead to the files")
-        if bool(self.published) != bool(self.published_split) or (
-            self.published and self.published.keys() < {"train", "test"}
-        ):
+        sides = self.published.keys()
+        if bool(sides) != bool(self.published_split) or (sides and not {"train", "test"} <= sides):
             raise ValueError("published_split: say what the published split is, and who is on which side, or neither")
         return self
 

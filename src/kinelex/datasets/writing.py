@@ -11,7 +11,7 @@ import json
 import logging
 import re
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -194,9 +194,9 @@ def _written(folder: Path, about: About, write: Write) -> dict[str, Any]:
         for reason, names in batch.findings.items():
             findings[reason] = findings.get(reason, []) + list(names)
     _refuse_repeated(about.name, sessions)
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for session in sessions:
-        seconds[session.activity] += session.duration_s  # type: ignore[assignment]
+        seconds[session.activity] += session.duration_s
     return {
         "about": asdict(about),
         "streams": [asdict(stream) for stream in streams],

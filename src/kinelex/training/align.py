@@ -92,7 +92,7 @@ def train(
         raise BadRecipe(f"the corpus has {corpus.grid_hz:g} Hz and the recipe's model {recipe.model.grid_hz:g} Hz")
     batches = Batches(corpus, recipe, vocabulary)
     text = encode_labels(batches.labels, vocabulary, encoder, center=recipe.targets.center)
-    run_hash = _claim(folder, recipe, _inputs(batches, text))
+    run_hash = _claim(folder, recipe, _inputs(corpus, batches, text))
 
     with _reproducible(recipe.threads):
         model = _new_model(recipe, encoder)
@@ -209,12 +209,14 @@ def _uses_bf16(recipe: Recipe) -> bool:
     return recipe.precision == "bf16" or (recipe.precision == "auto" and fast_bf16())
 
 
-def _inputs(batches: Batches, text: TrainingText) -> dict[str, str]:
-    """What a run learns from, as hashes; the peak of every track changes when its samples do."""
+def _inputs(corpus: Corpus, batches: Batches, text: TrainingText) -> dict[str, str]:
+    """What a run learns from, as hashes."""
     words = hashlib.sha256(repr(text.labels).encode())
     words.update(text.prompts.numpy().tobytes())
     words.update(text.group.numpy().tobytes())
     recordings = hashlib.sha256(repr(batches.tracks).encode())
+    for track in batches.tracks:
+        recordings.update(corpus.samples[track.start : track.start + track.steps].tobytes())
     return {"recordings": recordings.hexdigest(), "words": words.hexdigest()}
 
 

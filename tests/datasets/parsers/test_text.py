@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinelex.datasets.parsers import text
-from kinelex.datasets.parsers.text import MISSING, iter_columns, read_columns, stacked
+from kinelex.datasets.parsers.text import MISSING, read_columns, stacked
 from kinelex.errors import BadSamples, UnreadableFile
 
 NAMES = ("t", "x", "y")
@@ -56,7 +56,6 @@ def test_latin_letters_do_not_hurt(tmp_path: Path) -> None:
     assert columns["posición"].tolist() == ["dañado"]
 
 
-@pytest.mark.parametrize("threads", [False, True])
 @pytest.mark.parametrize(
     ("content", "error"),
     [
@@ -73,12 +72,10 @@ def test_latin_letters_do_not_hurt(tmp_path: Path) -> None:
         ("0.5,1,2\n", BadSamples),
     ],
 )
-def test_what_is_no_table_of_numbers_says_so(
-    tmp_path: Path, content: str | bytes, error: type[Exception], threads: bool
-) -> None:
+def test_what_is_no_table_of_numbers_says_so(tmp_path: Path, content: str | bytes, error: type[Exception]) -> None:
     path = write(tmp_path, content)
     with pytest.raises(error, match=r"subject 3\.csv"):
-        list(iter_columns(path, NAMES, kinds={"t": int}, threads=threads))
+        read_columns(path, NAMES, kinds={"t": int})
 
 
 def test_what_is_not_there_says_so(tmp_path: Path) -> None:
@@ -97,22 +94,17 @@ def test_a_header_alone_holds_no_sample(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
-def test_blocks_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+def test_a_file_of_many_blocks_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
     monkeypatch.setattr(text, "BLOCK_BYTES", 200)
     rows = np.random.default_rng(0).normal(size=(500, 3)).tolist()
     path = write(tmp_path, "t,x,y" + ends + "".join(",".join(map(repr, row)) + ends for row in rows))
-    blocks = list(iter_columns(path))
-    assert len(blocks) > 10
     whole = read_columns(path)
     for place, name in enumerate(NAMES):
-        np.testing.assert_array_equal(np.concatenate([block[name] for block in blocks]), whole[name])
         np.testing.assert_array_equal(whole[name], [row[place] for row in rows])
 
 
 def test_a_late_block_is_held_to_the_same_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "BLOCK_BYTES", 200)
     path = write(tmp_path, "0,1,2\n" * 500 + "0,late,2\n")
-    blocks = iter_columns(path, NAMES)
-    assert len(next(blocks)["x"])
     with pytest.raises(BadSamples, match=r"subject 3\.csv"):
-        list(blocks)
+        read_columns(path, NAMES)

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-from cyclopts import App, Parameter
-
-app = App(name="datasets", help="Labelled data sets: import them once, then train and evaluate on them.")
-
-Root = Annotated[Path | None, Parameter(name="--root")]
-
-# The commands put themselves into the app above when their files are read.
-from kinelex.cli.datasets import card, contents, importing, public, stats  # noqa: E402
+# The commands put themselves into the app when their files are read.
+from kinelex.cli.datasets import card, contents, importing, public, stats
+from kinelex.cli.datasets.app import app
 
 __all__ = ["app", "card", "contents", "importing", "public", "stats"]

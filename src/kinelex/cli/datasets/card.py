@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
-from kinelex.cli.datasets import app
+from kinelex.cli.datasets.app import app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

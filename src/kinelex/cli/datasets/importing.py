@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
 
-from kinelex.cli.datasets import Root, app
+from kinelex.cli.datasets.app import Root, app
 
 if TYPE_CHECKING:
     from kinelex.datasets import StoredDataset
-    from kinelex.datasets.writing import Progress
 
 
 @app.command(name="import")
@@ -50,7 +50,7 @@ def import_(*source: str, root: Root = None, files: Annotated[Path | None, Param
                 stages.append(stage)
                 bar.update(task, stage=stage, completed=done, total=total)
 
-            dataset = run(tell)
+            dataset = run(progress=tell)
             bar.remove_task(task)
             what = "unchanged" if "unchanged" in stages else "imported"
             console.print(
@@ -61,14 +61,10 @@ def import_(*source: str, root: Root = None, files: Annotated[Path | None, Param
                 console.print(f"  note: {note}")
 
 
-def _jobs(text: str, root: Path | None, files: Path | None) -> list[tuple[str, Callable[[Progress], StoredDataset]]]:
+def _jobs(text: str, root: Path | None, files: Path | None) -> list[tuple[str, Callable[..., StoredDataset]]]:
     """What to import for one argument: a path where there is one, else the name of a public set."""
     from kinelex.datasets import catalog_entry, catalog_names, find_sources, import_dataset, import_official
 
     if files is not None or (not Path(text).exists() and text in catalog_names()):
-        entry = catalog_entry(text)
-        return [(text, lambda tell: import_official(entry, root, folder=files, progress=tell))]
-    return [
-        (table.stem, lambda tell, table=table: import_dataset(table, root, progress=tell))  # type: ignore[misc]
-        for table in find_sources(text)
-    ]
+        return [(text, partial(import_official, catalog_entry(text), root, folder=files))]
+    return [(table.stem, partial(import_dataset, table, root)) for table in find_sources(text)]

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
-from kinelex.cli.datasets import Root, app
+from kinelex.cli.datasets.app import Root, app
 from kinelex.cli.datasets.contents import right
 
 

@@ -87,7 +87,8 @@ def compiled() -> Convert | None:
         import numba
     except ImportError:
         return None
-    return numba.njit(nogil=True, cache=True)(_convert)  # type: ignore[no-any-return]
+    convert: Convert = numba.njit(nogil=True, cache=True)(_convert)
+    return convert
 
 
 def _convert(text: NDArray[np.uint8], columns: int, numbers: NDArray[np.float32], powers: NDArray[np.float64]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,45 +47,21 @@ def read_columns(
         UnreadableFile: missing, empty, or no table of these columns.
         BadSamples: something other than numbers among the numbers.
     """
-    blocks = list(
-        iter_columns(
-            source, names, only=only, kinds=kinds, delimiter=delimiter, skip_rows=skip_rows, label=label, threads=True
-        )
-    )
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-
-
-def iter_columns(
-    source: Path | bytes,
-    names: Sequence[str] | None = None,
-    *,
-    only: Collection[str] | None = None,
-    kinds: Mapping[str, type] | None = None,
-    delimiter: str = ",",
-    skip_rows: int = 0,
-    label: str | None = None,
-    threads: bool = False,
-) -> Iterator[Columns]:
-    """Like `read_columns`, block after block, for files that are larger than memory should be."""
     label = label or (str(source) if isinstance(source, Path) else "table")
     kinds = kinds or {}
     try:
-        opened = source if isinstance(source, Path) else io.BytesIO(source)
-        parse = pa_csv.ParseOptions(delimiter=delimiter)
-        read = pa_csv.ReadOptions(
-            column_names=names, skip_rows=skip_rows, block_size=BLOCK_BYTES, use_threads=threads, encoding="latin-1"
-        )
+        read = pa_csv.ReadOptions(column_names=names, skip_rows=skip_rows, block_size=BLOCK_BYTES, encoding="latin-1")
         wanted = list(only if only is not None else names or _header(source, skip_rows, delimiter))
         types = {name: _TYPES[kinds.get(name, float)] for name in wanted}
-        convert = pa_csv.ConvertOptions(column_types=types, include_columns=wanted, null_values=list(MISSING))
-        if threads:
-            yield _arrays(
-                pa_csv.read_csv(opened, read_options=read, parse_options=parse, convert_options=convert), label
-            )
-            return
-        with pa_csv.open_csv(opened, read_options=read, parse_options=parse, convert_options=convert) as reader:
-            for batch in reader:
-                yield _arrays(batch, label)
+        table = pa_csv.read_csv(
+            source if isinstance(source, Path) else io.BytesIO(source),
+            read_options=read,
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=types, include_columns=wanted, null_values=list(MISSING)
+            ),
+        )
+        return _arrays(table, label)
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         if "conversion error" in str(error).lower():
             raise BadSamples(f"'{label}' holds text where numbers belong: {error}") from None
@@ -106,7 +82,7 @@ def _header(source: Path | bytes, skip_rows: int, delimiter: str) -> list[str]:
     return [name.strip().strip('"') for name in lines[-1].decode("latin-1").strip().split(delimiter)]
 
 
-def _arrays(table: pa.Table | pa.RecordBatch, label: str) -> Columns:
+def _arrays(table: pa.Table, label: str) -> Columns:
     found: Columns = {}
     for name in table.schema.names:
         column = table.column(name)
