@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from kinelex.errors import CorruptArtifact, NoTextEncoder, UnknownName
+from kinelex.errors import CorruptArtifact, NoTextEncoder, UnknownName, UnsupportedFormat
 from kinelex.language import (
     DEFAULT_ENCODER,
     DEFAULT_IDENTITY,
-    MiniLM,
+    ClipText,
+    SentenceEncoder,
     identity,
     installed_text_encoder,
     label_vectors,
     resolve_text_encoder,
 )
 from kinelex.language import resolution as resolution_module
+from tests.hub_server import Hub, fetched
 
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(autouse=True)
@@ -43,35 +39,6 @@ def forget_what_was_loaded() -> Iterator[None]:
 def no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which the offline package is not installed."""
     monkeypatch.setattr(resolution_module, "_OFFLINE_PACKAGE", "a_package_that_nobody_installed")
-
-
-@pytest.fixture(scope="session")
-def constants(folders_of_our_own: None) -> ModuleType:
-    """The settings of the hub's client, read when the environment already says that tests stay offline."""
-    return pytest.importorskip("huggingface_hub.constants")
-
-
-@pytest.fixture
-def hub_cache(constants: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty folder where the hub's client keeps what it fetched; the client is told to stay offline."""
-    folder = tmp_path / "hub"
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    return folder
-
-
-def fetched(hub_cache: Path, hub_id: str, source: Path) -> Path:
-    """Lay `source` out as if the hub's client had fetched it."""
-    model = hub_cache / f"models--{hub_id.replace('/', '--')}"
-    snapshot = model / "snapshots" / COMMIT
-    for file in source.rglob("*"):
-        if file.is_file():
-            target = snapshot / file.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(file, target) if file.stat().st_dev == hub_cache.parent.stat().st_dev else shutil.copy(file, target)
-    (model / "refs").mkdir()
-    (model / "refs" / "main").write_text(COMMIT)
-    return snapshot
 
 
 def offline_package(root: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -137,6 +104,67 @@ def test_any_hub_model_in_the_cache_can_be_named(tiny_folder: Path, hub_cache: P
     assert resolve_text_encoder(identity(encoder)) is encoder
 
 
+@pytest.mark.parametrize(
+    ("name", "hub_id", "folder", "kind"),
+    [
+        ("all-mpnet-base-v2", "sentence-transformers/all-mpnet-base-v2", "mpnet_folder", SentenceEncoder),
+        ("clip-vit-base-patch32", "openai/clip-vit-base-patch32", "clip_folder", ClipText),
+        ("openai/clip-vit-large-patch14", "openai/clip-vit-large-patch14", "both_towers_folder", ClipText),
+    ],
+)
+def test_other_encoders_have_names_too(
+    name: str, hub_id: str, folder: str, kind: type, hub_cache: Path, request: pytest.FixtureRequest
+) -> None:
+    files = request.getfixturevalue(folder)
+    fetched(hub_cache, hub_id, files)
+    encoder = resolve_text_encoder(name)
+    assert isinstance(encoder, kind)
+    assert identity(encoder) == f"{name}@{encoder.revision}"
+    assert resolve_text_encoder(hub_id) is encoder
+    assert resolve_text_encoder(identity(encoder)) is encoder
+    assert isinstance(resolve_text_encoder(files), kind), "a folder says itself what it holds"
+    with pytest.raises(CorruptArtifact, match="revision '000000000000' was asked for"):
+        resolve_text_encoder(f"{name}@000000000000")
+
+
+def test_a_folder_of_that_name_comes_before_the_name(
+    mpnet_folder: Path, tmp_path: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(mpnet_folder, tmp_path / "all-mpnet-base-v2")
+    monkeypatch.chdir(tmp_path)
+    assert resolve_text_encoder("all-mpnet-base-v2").name == "all-mpnet-base-v2"
+    with pytest.raises(NoTextEncoder, match="'sentence-transformers/all-mpnet-base-v2' is not on this machine"):
+        resolve_text_encoder("sentence-transformers/all-mpnet-base-v2")
+
+
+def test_weights_of_the_older_kind_in_the_hub_cache_serve(clip_folder: Path, tmp_path: Path, hub_cache: Path) -> None:
+    old = older_kind(clip_folder, tmp_path / "old")
+    fetched(hub_cache, "openai/clip-vit-base-patch32", old)
+    found = resolve_text_encoder("clip-vit-base-patch32").encode(["walking"])
+    np.testing.assert_array_equal(found, ClipText(clip_folder).encode(["walking"]))
+
+
+def older_kind(source: Path, target: Path) -> Path:
+    """A copy with the kind of file in which the hub has CLIP's weights."""
+    import torch
+    from safetensors.torch import load_file
+
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.safetensors"))
+    torch.save(load_file(source / "model.safetensors"), target / "pytorch_model.bin")
+    return target
+
+
+def test_a_model_of_another_kind_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    shutil.copytree(tiny_folder, tmp_path / "tiny", ignore=shutil.ignore_patterns("model.safetensors", "config.json"))
+    config = transformers.ViTConfig(
+        hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, image_size=4, patch_size=2
+    )
+    transformers.ViTModel(config).save_pretrained(tmp_path / "tiny")
+    with pytest.raises(UnsupportedFormat, match="it is a 'vit' model: choose another"):
+        resolve_text_encoder(tmp_path / "tiny")
+
+
 def test_the_wrong_revision_is_refused(tiny_folder: Path, hub_cache: Path) -> None:
     fetched(hub_cache, "somebody/tiny", tiny_folder)
     with pytest.raises(CorruptArtifact, match="revision '000000000000' was asked for"):
@@ -151,6 +179,16 @@ def test_nowhere_and_offline_says_what_to_install(no_package: None, hub_cache: P
     assert 'pip install "kinelex[text]"' in message
     assert "HF_HUB_OFFLINE" in message
     assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize("name", ["all-mpnet-base-v2", "clip-vit-base-patch32", "somebody/else"])
+def test_for_others_it_does_not_say_to_install_the_default(name: str, hub_cache: Path) -> None:
+    with pytest.raises(
+        NoTextEncoder, match=rf'{name}\' is not on this machine.*pip install "kinelex\[text\]"'
+    ) as caught:
+        resolve_text_encoder(name)
+    assert "offline]" not in str(caught.value)
+    assert "pass a folder" in str(caught.value)
 
 
 def test_without_the_hub_client_too(no_package: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,77 +210,34 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         resolve_text_encoder(tmp_path / "model.safetensors")
 
 
-# The hub itself: a server on this machine that speaks its protocol
-
-
-class Hub(ThreadingHTTPServer):
-    """Serves one folder as the model ``somebody/tiny``, and counts what it was asked."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Desk)
-        self.files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        self.asked: list[str] = []
-
-
-class Desk(BaseHTTPRequestHandler):
-    server: Hub
-
-    def do_HEAD(self) -> None:
-        self.answer(body=False)
-
-    def do_GET(self) -> None:
-        self.answer(body=True)
-
-    def answer(self, *, body: bool) -> None:
-        path = self.path.partition("?")[0]
-        self.server.asked.append(path)
-        model, files = "somebody/tiny", self.server.files
-        if path.startswith(f"/api/models/{model}/tree/"):
-            tree = [
-                {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
-                for name, content in files.items()
-            ]
-            self.send(json.dumps(tree).encode(), body)
-        elif path in (f"/api/models/{model}", f"/api/models/{model}/revision/main"):
-            siblings = [{"rfilename": name} for name in files]
-            self.send(json.dumps({"id": model, "modelId": model, "sha": COMMIT, "siblings": siblings}).encode(), body)
-        elif path.startswith(f"/{model}/resolve/") and path.split("/", 5)[5] in files:
-            self.send(files[path.split("/", 5)[5]], body)
-        else:
-            self.send_error(404)
-
-    def send(self, content: bytes, body: bool) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.end_headers()
-        if body:
-            self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hub(constants: ModuleType, tiny_folder: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with Hub(tiny_folder) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-        url = f"http://127.0.0.1:{server.server_port}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
-        yield server
-        server.shutdown()
-
-
 def test_what_is_nowhere_else_is_fetched_from_the_hub_once(hub: Hub, tiny_folder: Path) -> None:
+    hub.serve(tiny_folder)
     encoder = resolve_text_encoder("somebody/tiny")
-    np.testing.assert_array_equal(encoder.encode(["walking"]), MiniLM(tiny_folder).encode(["walking"]))
+    np.testing.assert_array_equal(encoder.encode(["walking"]), SentenceEncoder(tiny_folder).encode(["walking"]))
     assert any(path.endswith("model.safetensors") for path in hub.asked)
     asked = len(hub.asked)
     resolution_module._load.cache_clear()
     assert resolve_text_encoder("somebody/tiny").revision == encoder.revision
+    assert len(hub.asked) == asked, "the second time it comes from the cache"
+
+
+def test_of_two_files_with_weights_only_the_safe_one_is_fetched(hub: Hub, clip_folder: Path, tmp_path: Path) -> None:
+    both = older_kind(clip_folder, tmp_path / "both")
+    shutil.copy(clip_folder / "model.safetensors", both)
+    hub.serve(both)
+    resolve_text_encoder("somebody/tiny")
+    assert hub.fetched() == ["model.safetensors"]
+
+
+def test_where_the_hub_has_only_the_older_kind_that_is_fetched(hub: Hub, clip_folder: Path, tmp_path: Path) -> None:
+    hub.model = "openai/clip-vit-base-patch32"
+    hub.serve(older_kind(clip_folder, tmp_path / "old"))
+    encoder = resolve_text_encoder("clip-vit-base-patch32")
+    assert hub.fetched() == ["pytorch_model.bin"]
+    np.testing.assert_array_equal(encoder.encode(["walking"]), ClipText(clip_folder).encode(["walking"]))
+    asked = len(hub.asked)
+    resolution_module._load.cache_clear()
+    assert resolve_text_encoder("clip-vit-base-patch32").revision == encoder.revision
     assert len(hub.asked) == asked, "the second time it comes from the cache"
 
 

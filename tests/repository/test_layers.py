@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 LAYERS = (
-    "errors", "artifact", "signal", "readers", "datasets", "language", "model", "training", "retrieval", "backbones",
-    "recognition", "evaluation", "serving", "scale", "cli",
+    "errors", "artifact", "hub", "signal", "readers", "datasets", "language", "model", "training", "retrieval",
+    "backbones", "recognition", "evaluation", "serving", "scale", "cli",
 )  # fmt: skip
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "kinelex"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

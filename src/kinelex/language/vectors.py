@@ -12,7 +12,7 @@ from kinelex.errors import BadLabels
 from kinelex.language.cache import VectorCache, cache_root
 from kinelex.language.encoder import TextEncoder
 from kinelex.language.prompts import prompts
-from kinelex.language.resolution import pinned_revision, resolve_text_encoder
+from kinelex.language.resolution import loaded, revision_of
 from kinelex.language.vocabulary import Vocabulary
 from kinelex.language.words import same_words
 
@@ -45,7 +45,7 @@ def label_vectors(
     """
     if isinstance(texts, str) or not texts:
         raise BadLabels("label vectors need a list of at least one label, such as ['walking', 'running']")
-    per_label = [_label_prompts(text, vocabulary, synonyms) for text in texts]
+    per_label = [label_prompts(text, vocabulary, synonyms=synonyms) for text in texts]
     means = np.stack([vectors.mean(axis=0) for vectors in _encode(per_label, encoder, cache)])
     return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
 
@@ -62,10 +62,14 @@ def prompt_vectors(
 
     Arguments and errors are those of `label_vectors`.
     """
-    return _encode([_label_prompts(text, vocabulary, synonyms)], encoder, cache)[0]
+    return _encode([label_prompts(text, vocabulary, synonyms=synonyms)], encoder, cache)[0]
 
 
-def _label_prompts(text: str, vocabulary: Vocabulary | None, synonyms: bool) -> list[str]:
+def label_prompts(text: str, vocabulary: Vocabulary | None = None, *, synonyms: bool = True) -> list[str]:
+    """The prompts that `label_vectors` and `prompt_vectors` encode for a label, the label itself first.
+
+    Arguments and errors are those of `label_vectors`.
+    """
     label = (vocabulary or Vocabulary.standard()).find(text) if synonyms else None
     others = [phrase for phrase in label.phrases if same_words(phrase) != same_words(text)] if label else []
     return prompts(text, others)
@@ -76,15 +80,12 @@ def _encode(
 ) -> list[NDArray[np.float32]]:
     """Vectors ``(prompt, dim)`` of every list of prompts; what the cache lacks is encoded in one go."""
     store = _open(cache)
-    revision = encoder.revision if isinstance(encoder, TextEncoder) else pinned_revision(encoder)
-    if revision is None:
-        encoder = _resolved(encoder)
-        revision = encoder.revision
+    revision = revision_of(encoder)
     found = [store.get(revision, one) if store else None for one in lists]
     missing = dict.fromkeys(p for one, vectors in zip(lists, found, strict=True) if vectors is None for p in one)
     if not missing:
         return [vectors for vectors in found if vectors is not None]
-    fresh = dict(zip(missing, _resolved(encoder).encode(list(missing)), strict=True))
+    fresh = dict(zip(missing, loaded(encoder).encode(list(missing)), strict=True))
     result = []
     for one, vectors in zip(lists, found, strict=True):
         if vectors is None:
@@ -93,10 +94,6 @@ def _encode(
                 store.put(revision, one, vectors)
         result.append(vectors)
     return result
-
-
-def _resolved(encoder: TextEncoder | str | Path | None) -> TextEncoder:
-    return encoder if isinstance(encoder, TextEncoder) else resolve_text_encoder(encoder)
 
 
 def _open(cache: str | Path | bool) -> VectorCache | None:
