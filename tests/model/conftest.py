@@ -5,20 +5,19 @@ import pytest
 import torch
 
 from kinelex.model import AlignedModel, Checkpoint, LabelTable, ModelConfig, TextSpace
-from kinelex.model.placements import empty_model
 
 TINY = ModelConfig(width=16, layers=1, heads=2, queries=2, dropout=0.0, text_dim=24, placement_text=True)
 
 
 def untrained(config: ModelConfig = TINY) -> AlignedModel:
     torch.manual_seed(0)
-    model = empty_model(config)
+    model = AlignedModel.empty(config)
     for parameter in model.parameters():
         if parameter.ndim > 1:  # also what starts at zero, so that every path is visible
             torch.nn.init.normal_(parameter, std=0.3)
-    if model.channel_text is not None:
-        for vectors in model.channel_text.buffers():
-            vectors.normal_()
+    for part in (model.channel_text, model.channel_fusion):
+        for vectors in [] if part is None else part.buffers():
+            vectors.fill_(True) if vectors.dtype == torch.bool else vectors.normal_()
     return model.eval()
 
 

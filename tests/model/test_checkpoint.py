@@ -59,6 +59,15 @@ def test_damage_to_any_file_is_found_before_use(folder: Path, name: str, damage:
         load_checkpoint(folder)
 
 
+def test_a_manifest_cannot_name_a_file_outside_its_folder(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["files"]["../card.md"] = manifest["files"].pop("card.md")
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (folder / "card.md").rename(folder.parent / "card.md")
+    with pytest.raises(CorruptArtifact, match="outside its folder"):
+        load_checkpoint(folder)
+
+
 def test_a_newer_format_is_refused(folder: Path) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps({**manifest, "version": 99}))

@@ -12,6 +12,9 @@ from kinelex.recognition import Recognizer
 from kinelex.signal.channel import Channel
 from kinelex.signal.recording import Recording
 from kinelex.signal.windows import cut
+from tests.hub_server import constants, hub, hub_cache
+
+__all__ = ["constants", "hub", "hub_cache"]
 
 TEXTS = ("standing", "walking", "running", "jumping rope")
 STRENGTHS = {"standing": 0.05, "walking": 2.0, "running": 8.0}
@@ -39,6 +42,9 @@ class MovementCheckpoint:
     )
     text_space: object = field(default_factory=Unchanged)
     seconds: list[float] = field(default_factory=list)
+
+    def label_encoder(self, encoder: object = None) -> object:
+        return encoder or self.text_encoder
 
     def embed(self, recording: Recording, starts_s, window_s: float, batch_windows: int = 512) -> np.ndarray:
         self.seconds.append(len(starts_s) * window_s)

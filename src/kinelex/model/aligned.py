@@ -5,97 +5,51 @@ from __future__ import annotations
 import math
 
 import torch
-from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kinelex.model.channel_text import ChannelText, ChannelTextFusion
 from kinelex.model.channels import model_channels
 from kinelex.model.config import ModelConfig
-from kinelex.model.tokenizer import MIN_VALID_SHARE, PatchTokenizer
-from kinelex.model.transformer import Attention, DualBranchBlock
-
-
-class ChannelText(nn.Module):
-    """What a channel measures and where it is worn, from the frozen vectors of their descriptions.
-
-    The vectors are part of the checkpoint, so that no text encoder is needed to use a model.
-    """
-
-    def __init__(
-        self, config: ModelConfig, channels: Float[Tensor, "channel text"], placements: Float[Tensor, "place text"]
-    ) -> None:
-        super().__init__()
-        self.register_buffer("channels", channels)
-        self.from_channel = nn.Linear(config.text_dim, config.width)
-        self.from_placement: nn.Linear | None = None
-        if config.placement_text:
-            self.register_buffer("placements", placements)
-            self.from_placement = nn.Linear(config.text_dim, config.width, bias=False)
-            nn.init.zeros_(self.from_placement.weight)
-
-    def forward(self, placement: Int[Tensor, " window"]) -> Float[Tensor, "row channel width"]:
-        """Vectors to add to the tokens of every channel; one row for all windows when placements are not told."""
-        meaning: Tensor = self.from_channel(self.channels)[None]
-        if self.from_placement is not None:
-            meaning = meaning + self.from_placement(self.placements)[placement][:, None]
-        return meaning
-
-
-class QueryPooling(nn.Module):
-    """Learned queries gather the tokens of a window into one vector."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.queries = nn.Parameter(torch.randn(config.queries, config.width) * 0.5)
-        self.norm = nn.LayerNorm(config.width)
-        self.attention = Attention(config.width, config.heads)
-        self.out = nn.Sequential(
-            nn.LayerNorm(config.queries * config.width),
-            nn.Linear(config.queries * config.width, 2 * config.width),
-            nn.GELU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(2 * config.width, config.text_dim),
-        )
-
-    def forward(
-        self, tokens: Float[Tensor, "window token width"], valid: Bool[Tensor, "window token"]
-    ) -> Float[Tensor, "window text"]:
-        queries = repeat(self.queries, "query width -> window query width", window=len(tokens))
-        gathered = self.attention(queries, self.norm(tokens), valid)
-        pooled: Tensor = self.out(rearrange(gathered, "window query width -> window (query width)"))
-        return pooled
+from kinelex.model.descriptions import Descriptions
+from kinelex.model.heads import AlignmentHead, QueryPooling
+from kinelex.model.label_pooling import label_pooling
+from kinelex.model.patches import MIN_VALID_SHARE, cut_patches, enough_measured
+from kinelex.model.tokenizers import tokenizer
+from kinelex.model.transformer import DualBranchBlock
 
 
 class AlignedModel(nn.Module):
     """Windows of one placement to unit vectors in the text space.
 
     Patches of every channel become tokens by themselves; each token learns what its channel measures and where it is
-    worn; blocks mix tokens along time and across channels; queries pool a window into one vector.
+    worn; blocks mix tokens along time and across channels; a head pools a window, or each patch, into one vector.
 
     Args:
         config: the model's shape.
-        channel_vectors: text vectors of `kinelex.model.channels.descriptions`, ``(channel, text)``.
-        placement_vectors: text vectors of the placements, ``(place, text)``.
+        described: the text vectors of channels and placements.
 
-    Source: the published aligned model (channel-independent patches, dual-branch attention, query pooling), with
-    physical inputs instead of z-scores.
+    Source: the published aligned model (channel-independent patches, dual-branch attention, query pooling); its every
+    choice is a field of the configuration, and the defaults are ours: physical inputs instead of z-scores.
     """
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        channel_vectors: Float[Tensor, "channel text"],
-        placement_vectors: Float[Tensor, "place text"],
-    ) -> None:
+    def __init__(self, config: ModelConfig, described: Descriptions) -> None:
         super().__init__()
         self.config = config
-        self.tokenizer = PatchTokenizer(config)
-        self.channel_text = ChannelText(config, channel_vectors, placement_vectors) if config.channel_text else None
+        self.tokenizer = tokenizer(config)
+        self.channel_text = ChannelText(config, described) if config.channel_text else None
         self.time_scale = nn.Parameter(torch.tensor(0.3))
         self.blocks = nn.ModuleList(DualBranchBlock(config) for _ in range(config.layers))
-        self.pooling = QueryPooling(config)
+        self.channel_fusion = ChannelTextFusion(config, described) if config.channel_fusion else None
+        self.pooling = QueryPooling(config) if config.head == "queries" else AlignmentHead(config)
+        self.label_pooling = label_pooling(config)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    @classmethod
+    def empty(cls, config: ModelConfig) -> AlignedModel:
+        """A model of this shape without text vectors yet, ready to load weights into."""
+        return cls(config, Descriptions.empty(config))
 
     def forward(
         self,
@@ -103,6 +57,7 @@ class AlignedModel(nn.Module):
         valid: Bool[Tensor, "window 6 step"],
         gravity: Bool[Tensor, " window"],
         placement: Int[Tensor, " window"],
+        patch_s: float | None = None,
     ) -> Float[Tensor, "window text"]:
         """Embed windows.
 
@@ -111,38 +66,101 @@ class AlignedModel(nn.Module):
             valid: which samples were measured; a channel that does not exist is never valid.
             gravity: whether acceleration contains gravity.
             placement: row of the placement vectors; ignored without `placement_text`.
+            patch_s: length of the patches in seconds, instead of the configured one.
 
         Returns:
             Unit vectors; undefined for a window without any valid token (see `has_tokens`).
         """
+        tokens, tokens_valid = self.encode(signal, valid, gravity, placement, patch_s)
+        if self.config.output == "window":
+            return F.normalize(self.pooling.windows(tokens, tokens_valid).float(), dim=-1)
+        vectors = F.normalize(self.pooling.patches(tokens, tokens_valid).float(), dim=-1)
+        return F.normalize((vectors * tokens_valid.any(2)[..., None]).sum(1), dim=-1)
+
+    def patch_vectors(
+        self,
+        signal: Float[Tensor, "window 6 step"],
+        valid: Bool[Tensor, "window 6 step"],
+        gravity: Bool[Tensor, " window"],
+        placement: Int[Tensor, " window"],
+        patch_s: float | None = None,
+    ) -> tuple[Float[Tensor, "window patch text"], Bool[Tensor, "window patch"]]:
+        """Embed every patch by itself; for models whose output is one vector per patch. Arguments as for windows.
+
+        Returns:
+            Unit vectors, and which of them rest on a valid token.
+        """
+        tokens, tokens_valid = self.encode(signal, valid, gravity, placement, patch_s)
+        return F.normalize(self.pooling.patches(tokens, tokens_valid).float(), dim=-1), tokens_valid.any(2)
+
+    def encode(
+        self,
+        signal: Float[Tensor, "window 6 step"],
+        valid: Bool[Tensor, "window 6 step"],
+        gravity: Bool[Tensor, " window"],
+        placement: Int[Tensor, " window"],
+        patch_s: float | None = None,
+    ) -> tuple[Float[Tensor, "window patch channel width"], Bool[Tensor, "window patch channel"]]:
+        """Tokens after the blocks, and which of them stand for measured signal. Arguments as for windows."""
+        patches, measured = self.patches(signal, valid, gravity, patch_s)
+        return self.mixed(self.tokens(patches, measured, placement), enough_measured(measured), patch_s)
+
+    def patches(
+        self,
+        signal: Float[Tensor, "window 6 step"],
+        valid: Bool[Tensor, "window 6 step"],
+        gravity: Bool[Tensor, " window"],
+        patch_s: float | None = None,
+    ) -> tuple[Float[Tensor, "window patch channel point"], Bool[Tensor, "window patch channel point"]]:
+        """Patches of the model's channels, scaled, and which of their samples were measured."""
         channels, channels_valid = model_channels(
             signal, valid, gravity, frame=self.config.frame, derived=self.config.derived_channels
         )
-        tokens, tokens_valid = self.tokenizer(channels, channels_valid)
+        return cut_patches(channels, channels_valid, self.config, patch_s)
+
+    def tokens(
+        self,
+        patches: Float[Tensor, "window patch channel point"],
+        measured: Bool[Tensor, "window patch channel point"],
+        placement: Int[Tensor, " window"],
+    ) -> Float[Tensor, "window patch channel width"]:
+        """Tokens before the blocks: what a patch looks like and what its channel means."""
+        tokens: Tensor = self.tokenizer(patches, measured)
         if self.channel_text is not None:
             tokens = tokens + self.channel_text(placement)[:, None]
-        tokens = tokens + self.time_scale * self._positions(tokens)[:, None]
+        return tokens
+
+    def mixed(
+        self,
+        tokens: Float[Tensor, "window patch channel width"],
+        tokens_valid: Bool[Tensor, "window patch channel"],
+        patch_s: float | None = None,
+    ) -> tuple[Float[Tensor, "window patch channel width"], Bool[Tensor, "window patch channel"]]:
+        """Tokens that know when they happen and have looked at each other; the mask is handed on."""
+        tokens = tokens + self.time_scale * self._positions(tokens, patch_s)[:, None]
         for block in self.blocks:
             tokens = block(tokens, tokens_valid)
-        pooled = self.pooling(
-            rearrange(tokens, "window patch channel width -> window (patch channel) width"),
-            rearrange(tokens_valid, "window patch channel -> window (patch channel)"),
-        )
-        return F.normalize(pooled.float(), dim=-1)
+        if self.channel_fusion is not None:
+            tokens = self.channel_fusion(tokens)
+        return tokens, tokens_valid
 
     def has_tokens(self, valid: Bool[Tensor, "window 6 step"]) -> Bool[Tensor, " window"]:
         """Which windows have enough measured samples for at least one token."""
-        share = valid.unfold(2, self.config.patch_steps, self.config.hop_steps).float().mean(-1)
-        return (share >= MIN_VALID_SHARE).flatten(1).any(1)
+        _, measured = cut_patches(torch.zeros(1, device=valid.device).expand(valid.shape), valid, self.config)
+        return (measured.float().mean(-1) >= MIN_VALID_SHARE).flatten(1).any(1)
 
     @property
     def scale(self) -> Tensor:
         """Learned factor from cosine to logit, kept in [1, 50]."""
         return self.log_scale.exp().clamp(1.0, 50.0)
 
-    def _positions(self, tokens: Float[Tensor, "window patch channel width"]) -> Float[Tensor, "patch width"]:
-        """Sinusoids of the patch's time in seconds, so that they mean the same for every hop."""
-        seconds = torch.arange(tokens.shape[1], device=tokens.device, dtype=torch.float32) * self.config.hop_s
+    def _positions(
+        self, tokens: Float[Tensor, "window patch channel width"], patch_s: float | None = None
+    ) -> Float[Tensor, "patch width"]:
+        """Sinusoids of the patch's time in seconds, so that they mean the same for every hop; or of its number."""
+        step_s = self.config.hop_s or patch_s or self.config.patch_s
+        apart = step_s if self.config.position == "seconds" else 1.0
+        seconds = torch.arange(tokens.shape[1], device=tokens.device, dtype=torch.float32) * apart
         half = self.config.width // 2
         rates = torch.exp(torch.arange(half, device=tokens.device, dtype=torch.float32) * (-math.log(1000.0) / half))
         angles = seconds[:, None] * rates

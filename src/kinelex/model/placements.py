@@ -1,12 +1,7 @@
-"""The words for where a sensor is worn, and a model with room for their vectors."""
+"""The words for where a sensor is worn."""
 
 from __future__ import annotations
 
-import torch
-
-from kinelex.model.aligned import AlignedModel
-from kinelex.model.channels import descriptions
-from kinelex.model.config import ModelConfig
 from kinelex.signal.channel import PLACEMENTS, UNKNOWN
 
 MODEL_PLACEMENTS = (UNKNOWN, *(p for p in PLACEMENTS if p != UNKNOWN))
@@ -20,13 +15,3 @@ PLACEMENT_TEXTS = tuple(
 def placement_row(placement: str) -> int:
     """The row of a standard placement name."""
     return MODEL_PLACEMENTS.index(placement.removeprefix("left ").removeprefix("right "))
-
-
-def empty_model(config: ModelConfig) -> AlignedModel:
-    """A model of this shape without text vectors yet, ready to load weights into."""
-    channels = len(descriptions(config.frame, derived=config.derived_channels))
-    return AlignedModel(
-        config,
-        torch.zeros(channels, config.text_dim),
-        torch.zeros(len(MODEL_PLACEMENTS), config.text_dim),
-    )

@@ -11,7 +11,7 @@ LEANING = 0.8
 """How far a text is drawn towards training phrases that mean something similar.
 
 This and the three numbers below come from a coarse grid on data sets that were left out of training; what leaning and
-crowding are worth there, ``benchmarks/leave_out.py`` shows.
+crowding are worth there, ``benchmarks/results/leave-out.json`` shows.
 """
 LEANING_TEMPERATURE = 0.05
 """Of the softmax over cosines by which training phrases share in that: near ones only."""
@@ -50,7 +50,9 @@ class TextSpace:
     prototypes: NDArray[np.float32] = field(default_factory=_none)
 
     def project(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``(label, text)`` unit vectors of the encoder to unit vectors of this space."""
+        """``(label, text)`` unit vectors of the encoder to unit vectors of this space, each prototype by itself."""
+        if raw.shape[1] != len(self.center):
+            return self.project(raw.reshape(-1, len(self.center))).reshape(raw.shape)
         centered = _unit(raw - self.center)
         if not len(self.anchors):
             return centered

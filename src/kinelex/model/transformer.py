@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -79,29 +81,66 @@ class SelfAttention(nn.Module):
 
 
 class DualBranchBlock(nn.Module):
-    """Pre-norm block: temporal attention, cross-channel attention, feed-forward."""
+    """Temporal attention, cross-channel attention, feed-forward, each added to what comes in.
+
+    Source: the published dual-branch transformer, which normalizes after; before is the steadier choice (Xiong et al.,
+    "On layer normalization in the transformer architecture", 2020).
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width = config.width
-        self.time_norm, self.channel_norm, self.wide_norm = (
-            nn.LayerNorm(width),
-            nn.LayerNorm(width),
-            nn.LayerNorm(width),
-        )
+        self.post = config.norm == "post"
+        self.time_norm = nn.LayerNorm(width)
+        self.channel_norm = nn.LayerNorm(width) if config.cross_channel else None
+        self.wide_norm = nn.LayerNorm(width)
         self.time = SelfAttention(width, config.heads, "patch")
-        self.channel = SelfAttention(width, config.heads, "channel")
-        hidden = config.expansion * width
-        self.wide = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.channel = SelfAttention(width, config.heads, "channel") if config.cross_channel else None
+        self.wide = feed_forward(width, config.expansion, config.dropout)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
         self, tokens: Float[Tensor, "window patch channel width"], valid: Bool[Tensor, "window patch channel"]
     ) -> Float[Tensor, "window patch channel width"]:
-        tokens = tokens + self.dropout(self.time(self.time_norm(tokens), valid))
-        tokens = tokens + self.dropout(self.channel(self.channel_norm(tokens), valid))
-        wide: Tensor = self.dropout(self.wide(self.wide_norm(tokens)))
-        return tokens + wide
+        tokens = self._added(tokens, self.time_norm, lambda x: self.time(x, valid))
+        channel = self.channel
+        if channel is not None and self.channel_norm is not None:
+            tokens = self._added(tokens, self.channel_norm, lambda x: channel(x, valid))
+        return self._added(tokens, self.wide_norm, self.wide)
+
+    def _added(self, tokens: Tensor, norm: nn.LayerNorm, change: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.post:
+            after: Tensor = norm(tokens + self.dropout(change(tokens)))
+            return after
+        before: Tensor = self.dropout(change(norm(tokens)))
+        return tokens + before
+
+
+class TemporalBlock(nn.Module):
+    """Pre-norm block over a sequence of patches: attention, feed-forward."""
+
+    def __init__(self, width: int, heads: int, expansion: int, dropout: float) -> None:
+        super().__init__()
+        self.time_norm, self.wide_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.time = Attention(width, heads)
+        self.wide = feed_forward(width, expansion, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, patches: Float[Tensor, "window patch width"], valid: Bool[Tensor, "window patch"]
+    ) -> Float[Tensor, "window patch width"]:
+        normed = self.time_norm(patches)
+        patches = patches + self.dropout(self.time(normed, normed, valid))
+        wide: Tensor = self.dropout(self.wide(self.wide_norm(patches)))
+        return patches + wide
+
+
+def feed_forward(width: int, expansion: int, dropout: float) -> nn.Sequential:
+    """Each token by itself through a wider layer."""
+    layers: list[nn.Module] = [nn.Linear(width, expansion * width), nn.GELU()]
+    if dropout:
+        layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers, nn.Linear(expansion * width, width))
 
 
 def _seen(valid: Tensor, axis: int = -1) -> Tensor:
@@ -110,6 +149,13 @@ def _seen(valid: Tensor, axis: int = -1) -> Tensor:
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    # In float32 even under autocast: over the few tokens of a window, bf16 attention is several times slower.
-    with torch.autocast(q.device.type, enabled=False):
+    if q.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    if q.dtype == torch.bfloat16 and not torch.is_grad_enabled():
+        # Over the few tokens of a window, plain products are twice as fast as the fused kernel.
+        scores = (q @ k.transpose(-1, -2)).float() * q.shape[-1] ** -0.5
+        weights: Tensor = scores.masked_fill(~mask, -math.inf).softmax(-1).to(v.dtype)
+        return weights @ v
+    # In float32 even under autocast: with gradients, bf16 attention is several times slower here.
+    with torch.autocast("cpu", enabled=False):
         return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask)

@@ -14,8 +14,11 @@ def label_logits(
     crowding: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float64]:
     """Scale x (cosine - crowding), ``(window, label)``; see `probabilities`."""
+    prototypes = vectors.astype(np.float64).reshape(len(vectors), -1, embeddings.shape[1])
     # einsum, unlike a BLAS product, adds up each row in the same order whatever the number of rows is.
-    cosine = np.einsum("wt,lt->wl", embeddings.astype(np.float64), vectors.astype(np.float64))
+    cosine = np.max(
+        [np.einsum("wt,lt->wl", embeddings.astype(np.float64), prototypes[:, k]) for k in range(prototypes.shape[1])], 0
+    )
     return np.asarray(scale * (cosine if crowding is None else cosine - crowding))
 
 
@@ -34,7 +37,8 @@ def probabilities(
 
     Args:
         embeddings: ``(window, text)`` unit vectors; NaN rows for windows without signal.
-        vectors: ``(label, text)`` unit vectors of the labels.
+        vectors: ``(label, text)`` unit vectors of the labels; several prototypes of a label lie side by side, and the
+            one that is nearest to a window counts.
         scale: the model's learned factor from cosine to logit.
         crowding: ``(label,)``, what texts that are near to every movement lose; see `TextSpace.crowding`.
         temperature: the calibrated divisor of the logits; above 1 is less sure.
