@@ -6,9 +6,7 @@ import numpy as np
 import torch
 
 from kinelex.language import Vocabulary
-from kinelex.model import ModelConfig
-from kinelex.model.aligned import AlignedModel
-from kinelex.model.placements import empty_model
+from kinelex.model import AlignedModel, ModelConfig
 from kinelex.training import Corpus
 from kinelex.training.batches import Batches
 from kinelex.training.prototypes import label_prototypes
@@ -30,7 +28,7 @@ def test_a_prototype_is_the_mean_direction_of_the_windows_of_its_label(corpus: C
         augmentation={"scale": 0, "jitter": 0, "slower_rate": 0, "drop_sensor": 0, "drop_channels": 0, "rotation": 0},
     )
     batches = Batches(corpus, recipe, Vocabulary.standard())
-    model = empty_model(ModelConfig(**recipe.model.model_dump()))
+    model = AlignedModel.empty(ModelConfig(**recipe.model.model_dump()))
     model.__class__ = ByLoudness
     found = label_prototypes(model.eval(), batches, recipe)
     assert found.shape == (len(batches.labels), 8)
@@ -46,5 +44,5 @@ def test_a_label_that_is_never_drawn_has_no_prototype(corpus: Corpus) -> None:
     batches = Batches(corpus, recipe, Vocabulary.standard())
     fall = next(i for i, label in enumerate(batches.labels) if "falling" in label)
     batches._cumulative = np.cumsum(np.where(batches._label == fall, 0.0, batches.weights))
-    found = label_prototypes(empty_model(recipe.model).eval(), batches, recipe)
+    found = label_prototypes(AlignedModel.empty(recipe.model).eval(), batches, recipe)
     assert len(found) == len(batches.labels) - 1

@@ -29,4 +29,5 @@ class AveragedWeights:
             return
         keep = min(self.decay, self.count / (self.count + 9))
         for name, tensor in state.items():
-            self.weights[name].mul_(keep).add_(tensor.detach(), alpha=1 - keep)
+            if tensor.is_floating_point():
+                self.weights[name].mul_(keep).add_(tensor.detach(), alpha=1 - keep)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +44,14 @@ class Batch:
     placement: Int[Tensor, " window"]
     label: Int[Tensor, " window"]
 
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def parts(self, count: int) -> list[Batch]:
+        """The same windows in so many equal parts."""
+        fields = (self.signal, self.valid, self.gravity, self.placement, self.label)
+        return [Batch(*part) for part in zip(*(field.chunk(count) for field in fields), strict=True)]
+
 
 class Batches:
     """Draws the batch of any step.
@@ -51,21 +60,24 @@ class Batches:
         corpus: the signal.
         recipe: says which sets, how often, how changed.
         vocabulary: what the official activity names mean.
+        device: where the signal is kept and windows are made; all of it goes there.
 
     Raises:
         UsageError: none of the recipe's sets is in the corpus.
         UnknownName: a set whose names the vocabulary lists has another one.
     """
 
-    def __init__(self, corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary) -> None:
-        self.recipe = recipe
+    def __init__(
+        self, corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary, device: torch.device | str = "cpu"
+    ) -> None:
+        self.recipe, self.device = recipe, torch.device(device)
         self.tracks = corpus.of(recipe.train)
         if not self.tracks:
             raise UsageError(f"the corpus has no session of {', '.join(recipe.train)}")
         labels = [training_label(vocabulary, track.dataset, track.activity) for track in self.tracks]
         self.labels: tuple[str, ...] = tuple(sorted({text for text, _ in labels}))
         number = {text: i for i, text in enumerate(self.labels)}
-        self._samples = torch.from_numpy(corpus.samples)
+        self._samples = torch.from_numpy(corpus.samples).to(self.device)
         self._label = np.array([number[text] for text, _ in labels])
         self._start = np.array([track.start for track in self.tracks])
         self._steps = np.array([track.steps for track in self.tracks])
@@ -73,7 +85,12 @@ class Batches:
         self._place = np.array([placement_row(track.placement) for track in self.tracks])
         brief = np.array([kind in recipe.sampling.brief_kinds for _, kind in labels])
         self._peak = np.where(brief, [track.peak for track in self.tracks], -1)
-        self.weights = track_weights(self.tracks, self._label, recipe.sampling)
+        if recipe.sampling.balance == "groups":
+            groups = [vocabulary.group_of(text) for text in self.labels]
+            group = np.array([groups.index(groups[k]) for k in self._label])
+            self.weights = group_weights(group, recipe.sampling)
+        else:
+            self.weights = track_weights(self.tracks, self._label, recipe.sampling)
         self._cumulative = np.cumsum(self.weights)
 
     def at(self, step: int) -> Batch:
@@ -90,22 +107,26 @@ class Batches:
         first = self._first_step(track, stretch * length, position)
         signal, valid = cut(
             self._samples,
-            torch.from_numpy(self._start[track]),
-            torch.from_numpy(self._steps[track]),
-            torch.from_numpy(first).float(),
-            torch.from_numpy(stretch).float(),
+            self._there(self._start[track]),
+            self._there(self._steps[track]),
+            self._there(first).float(),
+            self._there(stretch).float(),
             model.window_steps,
         )
-        valid &= (torch.arange(model.window_steps) < torch.from_numpy(length)[:, None])[:, None]
-        gravity = torch.from_numpy(self._gravity[track])
+        ends = torch.arange(model.window_steps, device=self.device) < self._there(length)[:, None]
+        valid &= ends[:, None]
+        gravity = self._there(self._gravity[track])
         signal, valid, gravity = self._changed(signal, valid, gravity, step, model)
         return Batch(
             signal=signal,
             valid=valid,
             gravity=gravity,
-            placement=torch.from_numpy(np.where(told, self._place[track], 0)),
-            label=torch.from_numpy(self._label[track]),
+            placement=self._there(np.where(told, self._place[track], 0)),
+            label=self._there(self._label[track]),
         )
+
+    def _there(self, values: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(values).to(self.device, non_blocking=True)
 
     def _first_step(
         self, track: NDArray[np.int64], needed: NDArray[np.float64], position: NDArray[np.float64]
@@ -121,7 +142,7 @@ class Batches:
         self, signal: Tensor, valid: Tensor, gravity: Tensor, step: int, model: ModelConfig
     ) -> tuple[Tensor, Tensor, Tensor]:
         change = self.recipe.augmentation
-        generator = torch_generator(self.recipe.seed, step, "augmentation")
+        generator = torch_generator(self.recipe.seed, step, "augmentation", self.device)
         signal, valid = augmentation.rotate(signal, valid, generator, share=change.rotation)
         signal = augmentation.slower_rate(signal, generator, grid_hz=model.grid_hz, share=change.slower_rate)
         signal, gravity = augmentation.remove_gravity(
@@ -156,6 +177,22 @@ def track_weights(tracks: Sequence[Track], label: NDArray[np.int64], sampling: S
     return np.asarray(weights / weights.sum())
 
 
+def group_weights(group: NDArray[np.int64], sampling: Sampling) -> NDArray[np.float64]:
+    """Probability of each track: label groups by the number of their tracks to a power, tracks of a group alike.
+
+    Source: the published recipe: group-balanced sampling with capped oversampling, and its temperature variant.
+
+    Args:
+        group: number of each track's label group.
+        sampling: the power, and how much oftener than another a track may be drawn.
+    """
+    _, place, count = np.unique(group, return_inverse=True, return_counts=True)
+    per_track = count.astype(np.float64) ** (sampling.group_power - 1)
+    per_track = np.minimum(per_track, sampling.group_cap * per_track.min())
+    weights = per_track[place]
+    return np.asarray(weights / weights.sum())
+
+
 def cut(
     samples: Float[Tensor, "row 6"],
     start: Int[Tensor, " window"],
@@ -174,7 +211,7 @@ def cut(
         stretch: steps of the track per step of the window.
         window_steps: length of the windows.
     """
-    at = first[:, None] + torch.arange(window_steps) * stretch[:, None]
+    at = first[:, None] + torch.arange(window_steps, device=samples.device) * stretch[:, None]
     left = at.floor()
     part = (at - left)[..., None]
     left = left.long()

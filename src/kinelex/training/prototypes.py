@@ -26,11 +26,14 @@ def label_prototypes(model: AlignedModel, batches: Batches, recipe: Recipe) -> N
         batches: its training windows.
         recipe: how they were drawn.
     """
-    total = torch.zeros(len(batches.labels), recipe.model.text_dim)
+    total = torch.zeros(len(batches.labels), recipe.model.text_dim, device=batches.device)
+    model = model.to(batches.device)
     with torch.no_grad():
         for step in range(recipe.steps, recipe.steps + -(-WINDOWS // recipe.batch_windows)):
             batch = batches.at(step)
             seen = model.has_tokens(batch.valid)
             windows = model(batch.signal, batch.valid, batch.gravity, batch.placement)
             total.index_add_(0, batch.label[seen], windows[seen])
+    model.cpu()
+    total = total.cpu()
     return np.asarray(F.normalize(total[total.abs().sum(1) > 0], dim=1).numpy(), dtype=np.float32)

@@ -14,9 +14,9 @@ def seed_of(seed: int, step: int, purpose: str) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-def torch_generator(seed: int, step: int, purpose: str) -> torch.Generator:
+def torch_generator(seed: int, step: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
     """A fresh PyTorch generator for one purpose at one step."""
-    return torch.Generator().manual_seed(seed_of(seed, step, purpose))
+    return torch.Generator(device).manual_seed(seed_of(seed, step, purpose))
 
 
 def numpy_generator(seed: int, step: int, purpose: str) -> np.random.Generator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from kinelex.datasets.catalog import people_of
 from kinelex.errors import BadRecipe
 from kinelex.model.config import ModelConfig
+from kinelex.training.objectives.info_nce import PairTargets
 
 NEVER_TRAINED_ON = frozenset({"motionsense", "mobifall", "mobiact", "basic_motions"})
 """Zero-shot test sets, and MobiAct, whose people are MobiFall's: no recipe may train on them or select with them."""
@@ -35,6 +36,17 @@ class Sampling(_Section):
 
     dataset_power: Share = Field(0.5, description="A data set counts as its hours to this power; 0 draws all alike.")
     label_power: Share = Field(0.3, description="Within a set, a label counts as its hours to this power.")
+    balance: Literal["sets", "groups"] = Field(
+        "sets",
+        description="sets: by the two powers above; groups: every label group alike, whatever set it is from, as"
+        " published.",
+    )
+    group_power: Share = Field(
+        0.0, description="With balance groups, a group counts as its sessions to this power; 0 draws all alike."
+    )
+    group_cap: float = Field(
+        20.0, gt=1, description="With balance groups, no session is drawn more than this much oftener than another."
+    )
     weights: dict[str, float] = Field(default={}, description="Extra factor per data set; 1 where not named.")
     brief_kinds: tuple[str, ...] = Field(
         ("fall",), description="Kinds of label that last a moment: windows are drawn around the strongest movement."
@@ -51,6 +63,9 @@ class Augmentation(_Section):
     stretch: float = Field(0.15, ge=0, lt=1, description="Time is stretched by a factor up to exp of this, both ways.")
     shorten: Share = Field(
         0.0, description="Share of windows that end early, so that a short window is no hint at what it shows."
+    )
+    patch_s: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (), description="Patch lengths in seconds, one of which is drawn per update; none: always the model's."
     )
     scale: float = Field(0.15, ge=0, lt=1, description="Amplitudes change by up to this share in half of the windows.")
     jitter: Share = Field(0.3, description="Share of windows with added sensor noise.")
@@ -70,6 +85,14 @@ class Augmentation(_Section):
 class Targets(_Section):
     """What a window should be near to: its own label, labels of its group, labels of like meaning."""
 
+    contrast: Literal["labels", "batch"] = Field(
+        "labels",
+        description="labels: each window chooses among all training labels; batch: among the texts of its batch and of"
+        " the memory bank, as published. The fields from group to windows_per_label are about labels, pairs and bank"
+        " about batch.",
+    )
+    pairs: PairTargets = Field(default_factory=PairTargets, description="What counts as alike within a batch.")
+    bank: int = Field(0, ge=0, description="Past windows and texts that each batch is also compared with.")
     group: Share = Field(0.5, description="Of the share for equal labels, how much goes to all labels of the group.")
     text: Share = Field(0.2, description="Share spread over labels by the similarity of their texts.")
     text_temperature: float = Field(0.5, gt=0, description="Of the z-scored text similarities.")
@@ -80,7 +103,12 @@ class Targets(_Section):
     prompts: Literal["sample", "mean"] = Field(
         "sample", description="sample: another synonym and template per label and step; mean: always their mean."
     )
-    center: bool = Field(True, description="Take the vocabulary's mean vector out of all text vectors.")
+    prompt_share: Share = Field(1.0, description="Of sampled prompts, the share that is not just the label itself.")
+    center: bool = Field(
+        True, description="Take the vocabulary's mean vector out of all sentence vectors; not where labels are learned."
+    )
+    leaning: bool = Field(True, description="Draw new texts to the phrases of training labels that are like them.")
+    crowding: bool = Field(True, description="Compare texts by how crowded it is around them.")
 
 
 class Optimizer(_Section):
@@ -89,6 +117,7 @@ class Optimizer(_Section):
     learning_rate: float = Field(1e-3, gt=0, description="At its highest.")
     weight_decay: float = Field(0.05, ge=0, description="On matrices only.")
     warmup_steps: int = Field(50, ge=0, description="Steps of linear warm-up.")
+    end_share: Share = Field(0.0, description="Share of the learning rate that is left at the end.")
     clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
 
 
@@ -99,58 +128,14 @@ class Averaging(_Section):
     decay: float = Field(0.995, ge=0, lt=1, description="Weight of the average so far, per step.")
 
 
-class Recipe(_Section):
-    """A training run of the aligned model."""
+R = TypeVar("R", bound=BaseModel)
 
-    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="What the model will be called.")
-    train: TrainingSets = Field(min_length=1, description="Imported data sets to train on.")
-    left_out: TrainingSets = Field(
-        default=(), description="Training sets kept out, to select with and to calibrate the probabilities on."
-    )
-    temperature: float = Field(
-        1.0,
-        gt=0,
-        description="Divides the logits where nothing is left out to fit it on: found once, by leaving sets out.",
-    )
-    seed: int = Field(0, ge=0, description="Decides every random choice.")
-    steps: int = Field(2000, gt=0, description="Updates of the weights.")
-    batch_windows: int = Field(256, gt=1, description="Windows per update.")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="auto: bf16 where the processor multiplies it fast, else fp32."
-    )
-    threads: int = Field(2, gt=0, description="CPU threads; part of the recipe, because sums depend on it.")
-    save_every: int = Field(100, gt=0, description="Steps between two checkpoints to resume from.")
-    log_every: int = Field(10, gt=0, description="Steps between two lines of metrics.")
-    model: ModelConfig = Field(default_factory=ModelConfig, description="Shape of the model.")
-    sampling: Sampling = Field(default_factory=Sampling)
-    augmentation: Augmentation = Field(default_factory=Augmentation)
-    targets: Targets = Field(default_factory=Targets)
-    optimizer: Optimizer = Field(default_factory=Optimizer)
-    averaging: Averaging = Field(default_factory=Averaging)
 
-    @model_validator(mode="after")
-    def _disjoint(self) -> Recipe:
-        if both := sorted(set(self.train) & set(self.left_out)):
-            raise ValueError(f"{', '.join(both)} cannot be both trained on and left out")
-        people = {people_of(name): name for name in self.train if people_of(name)}
-        if same := [f"{people[word]} and {name}" for name in self.left_out if (word := people_of(name)) in people]:
-            raise ValueError(f"{', '.join(same)} have the same people: they are trained on or left out together")
-        return self
-
-    def leaving_out(self, *names: str) -> Recipe:
-        """This recipe without `names` in training, left out in place of what it leaves out.
-
-        Raises:
-            BadRecipe: nothing to train on would be left, or a zero-shot test set was named.
-        """
-        train = [name for name in self.train if name not in names]
-        try:
-            return Recipe.model_validate({**self.model_dump(), "train": train, "left_out": names})
-        except ValidationError as error:
-            raise BadRecipe(f"recipe '{self.name}' cannot leave out {', '.join(names)}: {error}") from None
+class Readable(_Section):
+    """A recipe of any stage: a file of fields, each of which is checked."""
 
     @classmethod
-    def read(cls, path: str | Path, **changes: Any) -> Recipe:
+    def read(cls: type[R], path: str | Path, **changes: Any) -> R:
         """Read a YAML recipe.
 
         Args:
@@ -176,3 +161,67 @@ class Recipe(_Section):
                 f"{'.'.join(str(part) for part in e['loc']) or 'recipe'}: {e['msg']}" for e in error.errors()
             )
             raise BadRecipe(f"recipe '{path}': {problems}") from None
+
+
+class Recipe(Readable):
+    """A training run of the aligned model."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="What the model will be called.")
+    train: TrainingSets = Field(min_length=1, description="Imported data sets to train on.")
+    left_out: TrainingSets = Field(
+        default=(), description="Training sets kept out, to select with and to calibrate the probabilities on."
+    )
+    temperature: float = Field(
+        1.0,
+        gt=0,
+        description="Divides the logits where nothing is left out to fit it on: found once, by leaving sets out.",
+    )
+    seed: int = Field(0, ge=0, description="Decides every random choice.")
+    steps: int = Field(2000, gt=0, description="Updates of the weights.")
+    batch_windows: int = Field(256, gt=1, description="Windows per update.")
+    micro_batches: int = Field(
+        1,
+        gt=0,
+        description="Parts in which a batch goes through the network, for less memory; every window still has all"
+        " others of the batch as negatives.",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="auto: bf16 where the processor multiplies it fast, else fp32."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU if there is one.")
+    compile: bool = Field(False, description="Compile the network with torch.compile.")
+    pretrained: str | None = Field(None, description="Folder of a pretraining run whose encoder this run begins with.")
+    threads: int = Field(2, gt=0, description="CPU threads; part of the recipe, because sums depend on it.")
+    save_every: int = Field(100, gt=0, description="Steps between two checkpoints to resume from.")
+    log_every: int = Field(10, gt=0, description="Steps between two lines of metrics.")
+    model: ModelConfig = Field(default_factory=ModelConfig, description="Shape of the model.")
+    sampling: Sampling = Field(default_factory=Sampling)
+    augmentation: Augmentation = Field(default_factory=Augmentation)
+    targets: Targets = Field(default_factory=Targets)
+    optimizer: Optimizer = Field(default_factory=Optimizer)
+    averaging: Averaging = Field(default_factory=Averaging)
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Recipe:
+        if both := sorted(set(self.train) & set(self.left_out)):
+            raise ValueError(f"{', '.join(both)} cannot be both trained on and left out")
+        if self.batch_windows % self.micro_batches:
+            raise ValueError(f"batch_windows {self.batch_windows} is not a multiple of micro_batches")
+        if self.augmentation.patch_s and self.model.patch_points is None:
+            raise ValueError("augmentation.patch_s needs model.patch_points: tokens of one size")
+        people = {people_of(name): name for name in self.train if people_of(name)}
+        if same := [f"{people[word]} and {name}" for name in self.left_out if (word := people_of(name)) in people]:
+            raise ValueError(f"{', '.join(same)} have the same people: they are trained on or left out together")
+        return self
+
+    def leaving_out(self, *names: str) -> Recipe:
+        """This recipe without `names` in training, left out in place of what it leaves out.
+
+        Raises:
+            BadRecipe: nothing to train on would be left, or a zero-shot test set was named.
+        """
+        train = [name for name in self.train if name not in names]
+        try:
+            return Recipe.model_validate({**self.model_dump(), "train": train, "left_out": names})
+        except ValidationError as error:
+            raise BadRecipe(f"recipe '{self.name}' cannot leave out {', '.join(names)}: {error}") from None

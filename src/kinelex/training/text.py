@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from kinelex.language.encoder import TextEncoder
 from kinelex.language.prompts import templates
-from kinelex.language.vectors import label_vectors, prompt_vectors
+from kinelex.language.tokens import token_vectors
+from kinelex.language.vectors import label_prompts, label_vectors, prompt_vectors
 from kinelex.language.vocabulary import Vocabulary
 from kinelex.language.words import label_words
 from kinelex.model.checkpoint import LabelTable
@@ -31,7 +32,9 @@ class TrainingText:
     Args:
         labels: the training labels.
         group: number of each label's group.
-        prompts: ``(prompt, text)`` projected unit vectors of all prompts, label after label.
+        prompts: ``(prompt, text)`` projected unit vectors of all prompts, label after label, the label itself first.
+        tokens: ``(prompt, token, text)`` token vectors of the same prompts, where the label side learns; else empty.
+        tokens_valid: which of them are words.
         first: row of each label's first prompt, and one past the last.
         means: ``(label, text)`` projected unit vectors of the labels' prompt means.
         phrases: ``(phrase, text)`` likewise of each label and each synonym by itself.
@@ -42,17 +45,32 @@ class TrainingText:
     labels: tuple[str, ...]
     group: Int[Tensor, " label"]
     prompts: Float[Tensor, "prompt text"]
+    tokens: Float[Tensor, "sentence token text"]
+    tokens_valid: Bool[Tensor, "sentence token"]
     first: Int[Tensor, " boundary"]
     means: Float[Tensor, "label text"]
     phrases: NDArray[np.float32]
     space: TextSpace
     table: LabelTable
 
-    def sample(self, generator: torch.Generator) -> Float[Tensor, "label text"]:
-        """One prompt per label, drawn evenly: another synonym in another sentence each time."""
-        count = self.first[1:] - self.first[:-1]
-        chosen = (torch.rand(len(count), generator=generator) * count).long()
-        return self.prompts[self.first[:-1] + chosen]
+    def to(self, device: torch.device) -> TrainingText:
+        """The same with all that training looks at on a device."""
+        names = ("prompts", "tokens", "tokens_valid", "means")
+        return replace(self, group=self.group.to(device), **{name: getattr(self, name).to(device) for name in names})
+
+    def draw(self, label: Int[Tensor, " row"], generator: torch.Generator, share: float = 1.0) -> Int[Tensor, " row"]:
+        """A prompt for each of some labels, drawn evenly: another synonym in another sentence each time.
+
+        Args:
+            label: numbers of labels.
+            generator: source of randomness.
+            share: of the prompts that are drawn; the others are the label itself, which is each label's first prompt.
+        """
+        first, count = self.first[:-1][label], (self.first[1:] - self.first[:-1])[label]
+        chosen = (torch.rand(len(label), generator=generator) * count).long()
+        if share < 1:
+            chosen = torch.where(torch.rand(len(label), generator=generator) < share, chosen, 0)
+        return first + chosen
 
 
 def training_label(vocabulary: Vocabulary, dataset: str, activity: str) -> tuple[str, str]:
@@ -74,7 +92,12 @@ def training_label(vocabulary: Vocabulary, dataset: str, activity: str) -> tuple
 
 
 def encode_labels(
-    labels: Sequence[str], vocabulary: Vocabulary, encoder: TextEncoder, *, center: bool = True
+    labels: Sequence[str],
+    vocabulary: Vocabulary,
+    encoder: TextEncoder,
+    *,
+    center: bool = True,
+    tokens: bool = False,
 ) -> TrainingText:
     """Encode the prompts of all labels, and the standard vocabulary that the text space is centered on.
 
@@ -83,6 +106,7 @@ def encode_labels(
         vocabulary: synonyms and groups.
         encoder: a frozen text encoder.
         center: take the vocabulary's mean vector out.
+        tokens: also give the token vectors of all prompts, for a label side that learns.
     """
     texts = tuple(label.text for label in vocabulary.labels)
     own = tuple(label for label in labels if label not in texts)
@@ -95,11 +119,17 @@ def encode_labels(
     by_phrase = np.concatenate(raw).reshape(-1, len(templates()), encoder.dim)
     groups = sorted({vocabulary.group_of(label) for label in labels})
     row = {text: i for i, text in enumerate(table.texts)}
+    words, words_valid = np.zeros((0, 0, encoder.dim), np.float32), np.zeros((0, 0), np.bool_)
+    if tokens:
+        everything = [prompt for label in labels for prompt in label_prompts(label, vocabulary, synonyms=True)]
+        words, words_valid = token_vectors(everything, encoder)
     means = space.project(table.vectors[[row[label] for label in labels]])
     return TrainingText(
         labels=tuple(labels),
         group=torch.tensor([groups.index(vocabulary.group_of(label)) for label in labels]),
         prompts=F.normalize(torch.from_numpy(np.concatenate(per_label)), dim=-1),
+        tokens=torch.from_numpy(words),
+        tokens_valid=torch.from_numpy(words_valid),
         first=torch.tensor(np.cumsum([0, *(len(vectors) for vectors in per_label)])),
         means=torch.from_numpy(means),
         phrases=space.project(by_phrase.mean(axis=1)),

@@ -37,7 +37,7 @@ def target_matrix(
 
 def alignment_loss(
     windows: Float[Tensor, "window text"],
-    text: Float[Tensor, "label text"],
+    text: Float[Tensor, "label *prototype text"],
     label: Int[Tensor, " window"],
     target: Float[Tensor, "label label"],
     scale: Float[Tensor, ""],
@@ -52,7 +52,7 @@ def alignment_loss(
 
     Args:
         windows: unit vectors.
-        text: unit vectors of the training labels.
+        text: unit vectors of the training labels, one each or several prototypes each, of which the best counts.
         label: which of them each window carries.
         target: `target_matrix` of the labels.
         scale: factor from cosine to logit.
@@ -60,7 +60,8 @@ def alignment_loss(
 
     Source: InfoNCE (van den Oord et al. 2018) with supervised positives (Khosla et al. 2020, eq. 2).
     """
-    logits = scale * windows @ text.T
+    cosines = windows @ text.flatten(0, -2).T
+    logits = scale * (cosines if text.ndim == 2 else cosines.unflatten(1, text.shape[:2]).amax(2))
     loss = -(target[label] * logits.log_softmax(dim=1)).sum(1).mean()
     if windows_per_label == 0:
         return loss
