@@ -56,6 +56,8 @@ class FakeCheckpoint:
     scale: float = 20.0
     temperature: float = 1.0
     text_encoder: str = "hash@0123456789ab"
+    crowded: Sequence[str] = ()
+    wrong_at: str = ""
     calls: int = 0
 
     @property
@@ -71,8 +73,19 @@ class FakeCheckpoint:
 
     @property
     def text_space(self) -> SimpleNamespace:
-        """Leaves vectors as they are; no text is crowded."""
-        return SimpleNamespace(project=lambda raw: raw, crowding=lambda vectors: np.zeros(len(vectors)))
+        """Leaves vectors as they are; a text that is crowded loses more than a cosine can make up for."""
+
+        def crowding(vectors: np.ndarray) -> np.ndarray:
+            if not self.crowded:
+                return np.zeros(len(vectors))
+            crowded = label_vectors(self.crowded, HashEncoder(), cache=False)
+            return 3.0 * (vectors @ crowded.T > 0.99).any(axis=1)
+
+        return SimpleNamespace(project=lambda raw: raw, crowding=crowding)
+
+    def label_encoder(self, encoder: Any) -> Any:
+        """The frozen text encoder itself."""
+        return encoder
 
     def embed_many(self, requests: Sequence[tuple[Recording, np.ndarray]], window_s: float) -> list[np.ndarray]:
         """The answers' vectors, with noise; NaN where a window has no signal."""
@@ -81,7 +94,11 @@ class FakeCheckpoint:
 
     def _embed(self, recording: Recording, starts_s: np.ndarray, window_s: float) -> np.ndarray:
         targets = label_vectors(self.answers, HashEncoder(), cache=False)
-        column = recording.channels.index(CHANNELS[3])
+        if self.wrong_at in recording.placements:
+            targets = targets[[0] * len(targets)]
+        column = next(
+            i for i, channel in enumerate(recording.channels) if (channel.sensor, channel.axis) == ("gyro", "x")
+        )
         rng = np.random.default_rng([self.seed, len(starts_s)])
         rows = np.full((len(starts_s), WIDTH), np.nan, dtype=np.float32)
         for row, start in enumerate(starts_s):

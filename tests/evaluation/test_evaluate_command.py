@@ -17,9 +17,9 @@ from kinelex.datasets import StoredDataset
 from kinelex.evaluation import read_report
 from kinelex.evaluation.protocol import ZeroShotProtocol
 from kinelex.evaluation.units import embed, lay_out
-from kinelex.language import label_vectors
-from kinelex.model import Checkpoint, LabelTable, ModelConfig, TextSpace, save_checkpoint
-from kinelex.model.placements import empty_model
+from kinelex.language import PublishedGroups, label_vectors
+from kinelex.language.published import bare_vectors
+from kinelex.model import AlignedModel, Checkpoint, LabelTable, ModelConfig, TextSpace, save_checkpoint
 from kinelex.signal.recording import Recording
 
 KNOWN = ("walking", "running", "sitting", "standing", "jumping", "falling forward")
@@ -31,7 +31,7 @@ def make_untrained(encoder: Any) -> Callable[[int], Checkpoint]:
 
     def make(seed: int) -> Checkpoint:
         torch.manual_seed(seed)
-        model = empty_model(ModelConfig(width=16, layers=1, heads=2, queries=2, dropout=0.0)).eval()
+        model = AlignedModel.empty(ModelConfig(width=16, layers=1, heads=2, queries=2, dropout=0.0)).eval()
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.3)  # far from the start of training, so that windows differ
         return Checkpoint(
@@ -88,6 +88,27 @@ def test_it_scores_by_published_groups_and_notes_it(saved: list[str], known_root
     assert report.data[0].tasks[1].title == "open set, whole vocabulary by published groups"
 
 
+def test_it_follows_the_published_protocol(
+    saved: list[str], known_root: Path, tmp_path: Path, encoder: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = PublishedGroups().training_labels
+    declared = ["jumping", "running", "standing", "walking"]
+    for names in (declared, labels):
+        bare_vectors(names, encoder)
+        label_vectors(names, encoder)
+    words = ["evaluate", "zero-shot", *(word for folder in saved for word in ("--model", folder)), "--data", "tiny",
+             "--root", str(known_root), "--protocol", "published", "--transductive", "set", "--draws", "100",
+             "--no-plots", "--out", str(tmp_path / "r")]  # fmt: skip
+    assert main(words) == 0
+    report = read_report(tmp_path / "r")
+    assert report.protocol == ZeroShotProtocol.published(transductive="set", draws=100)
+    assert report.command == "kinelex " + " ".join(word for word in words if word != "--no-plots")
+    assert [task.task.endswith("_transductive") for task in report.data[0].tasks] == [False, True] * 4
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines()[:10])) <= 80
+    assert "splices of overlapping pieces" in " ".join(printed.split())
+
+
 def test_basic_motions_need_no_import(saved: list[str], tmp_path: Path) -> None:
     pytest.importorskip("aeon")
     words = ["evaluate", "zero-shot", "--model", saved[0], "--data", "basic_motions", "--unit", "recording",
@@ -105,6 +126,12 @@ def test_basic_motions_need_no_import(saved: list[str], tmp_path: Path) -> None:
         (["--data", "tiny", "--window-s", "-1"], "--window-s -1"),
         (["--data", "tiny", "--open-set"], "knows no label"),
         (["--data", "tiny", "--groups", "published"], "add --open-set"),
+        (
+            ["--data", "tiny", "--protocol", "published", "--open-set", "--unit", "recording"],
+            "leave out --open-set, --unit",
+        ),
+        (["--data", "tiny", "--protocol", "guessed"], "guessed"),
+        (["--data", "tiny", "--transductive", "world"], "world"),
         (["--data", "tiny", "--groups", "poems"], "poems"),
         (["--data", "tiny", "--data", "tiny"], "twice"),
         (["--data", "tiny", "--texts", "poems"], "poems"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kinelex.errors import BadSamples
 from kinelex.evaluation import plots
 from kinelex.evaluation.candidates import open_set
 from kinelex.evaluation.protocol import ZeroShotProtocol
@@ -43,8 +44,26 @@ def test_other_groups_of_an_open_set_share_a_column(result: Any) -> None:
 def test_pictures_are_written_whole(result: Any, tmp_path: Path) -> None:
     confusion = plots.plot_confusion(*result, tmp_path / "a.png")
     reliability = plots.plot_reliability(*result, tmp_path / "b.png")
-    assert confusion.read_bytes()[:4] == reliability.read_bytes()[:4] == PNG
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+    risk = plots.plot_risk_coverage(*result, tmp_path / "c.png")
+    assert confusion.read_bytes()[:4] == reliability.read_bytes()[:4] == risk.read_bytes()[:4] == PNG
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_the_risk_curve_ends_at_the_error_rate_and_begins_with_the_surest(
+    result: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = []
+    monkeypatch.setattr(plots, "_save", lambda figure, target: figures.append(figure) or target)
+    plots.plot_risk_coverage(*result, tmp_path / "a.png")
+    (axes,) = figures[0].axes
+    curve = axes.lines[1].get_ydata()
+    assert (curve[0], curve[-1]) == (0.0, pytest.approx(100 / 6)), "the only error is the least sure of six"
+
+
+def test_a_report_without_a_risk_curve_says_so(result: Any, tmp_path: Path) -> None:
+    data, task = result
+    with pytest.raises(BadSamples, match="no risk-coverage curve"):
+        plots.plot_risk_coverage(data, task.model_copy(update={"risk_coverage": None}), tmp_path / "a.png")
 
 
 def test_every_cell_says_its_percent(result: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

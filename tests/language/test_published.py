@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from kinelex.language import PublishedGroups, Vocabulary
+from kinelex.language import PublishedGroups, TextEncoder, Vocabulary
+from kinelex.language.published import bare_vectors
 
 VOCABULARY = Vocabulary.standard()
 PUBLISHED = PublishedGroups()
@@ -71,3 +75,23 @@ def test_what_has_no_published_group_is_its_own() -> None:
     assert PUBLISHED.of_activity("utd_mhad", "bowling") is None
     assert PUBLISHED.of_label("bowling") == "bowling"
     assert PUBLISHED.of_label("Feeding_the_cat") == "feeding the cat"
+
+
+def test_the_published_candidates_are_87_labels_of_34_groups() -> None:
+    assert len(PUBLISHED.training_labels) == len(set(PUBLISHED.training_labels)) == 87
+    assert {PUBLISHED.of_name(name) for name in PUBLISHED.training_labels} <= set(PUBLISHED.groups)
+    assert len({PUBLISHED.of_name(name) for name in PUBLISHED.training_labels}) == 34
+    assert PUBLISHED.of_name("juggling") == "juggling"
+    # All of them were given to an activity of a published training set, or are one's own name.
+    given = {PUBLISHED.name_of(dataset, official) for dataset in TRAINED for official in VOCABULARY.official[dataset]}
+    assert set(PUBLISHED.training_labels) <= given
+
+
+def test_bare_vectors_are_those_of_the_names_as_they_stand(
+    minilm: TextEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINELEX_CACHE", str(tmp_path))
+    names = ["walking_upstairs", "sit_to_stand"]
+    found = bare_vectors(names, minilm)
+    assert np.array_equal(found, minilm.encode(names))
+    assert np.array_equal(bare_vectors(names, f"{minilm.name}@{minilm.revision}"), found), "from the cache"

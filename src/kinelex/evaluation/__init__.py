@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kinelex.evaluation.protocol import ZeroShotProtocol
+    from kinelex.evaluation.published_figures import best_published
     from kinelex.evaluation.report import ZeroShotReport, read_report, write_report
     from kinelex.evaluation.statistics import Comparison, Estimate, bootstrap_over_subjects, wilcoxon_holm
     from kinelex.evaluation.zero_shot import evaluate_zero_shot
@@ -20,6 +21,7 @@ _HOMES = {
     "Estimate": "statistics",
     "ZeroShotProtocol": "protocol",
     "ZeroShotReport": "report",
+    "best_published": "published_figures",
     "bootstrap_over_subjects": "statistics",
     "evaluate_zero_shot": "zero_shot",
     "read_report": "report",
@@ -32,6 +34,7 @@ __all__ = [
     "Estimate",
     "ZeroShotProtocol",
     "ZeroShotReport",
+    "best_published",
     "bootstrap_over_subjects",
     "evaluate_zero_shot",
     "read_report",

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.errors import BadLabels, UnknownName
+from kinelex.evaluation.metrics import Over
 from kinelex.evaluation.protocol import Grouping, Texts
+from kinelex.evaluation.published_figures import Metric
 from kinelex.language import Label, PublishedGroups, TextEncoder, Vocabulary, label_vectors, label_words
+from kinelex.language.published import bare_vectors
 
 _KINDS = (
     "posture", "transition", "locomotion", "sport", "exercise", "everyday", "work", "gesture", "transport", "fall",
@@ -36,6 +39,12 @@ class Candidates:
         classes: what is scored: official names, or label groups.
         class_of_text: ``(text,)`` number of the class that a text stands for.
         class_of_label: the class of each official name of the data set.
+        macro_f1_over: which classes the headline macro-F1 averages; see `metrics.macro_f1`.
+        compares: the published metric that figures of this task may be held against.
+
+    Texts of a closed set are held back where it is crowded (`TextSpace.crowding`). Those of an open set are not: most
+    are near to some movement of the training sets because they name it, and would lose to texts that nothing is near
+    to (``benchmarks/transduction.py``).
     """
 
     task: str
@@ -46,6 +55,8 @@ class Candidates:
     classes: tuple[str, ...]
     class_of_text: NDArray[np.int64]
     class_of_label: Mapping[str, int]
+    macro_f1_over: Over = "declared"
+    compares: Metric | None = None
 
 
 def closed_set(
@@ -142,7 +153,64 @@ def open_set(
         classes=tuple(groups),
         class_of_text=np.array([number_of[group] for group in group_of_text], dtype=np.int64),
         class_of_label={name: number_of[group] for name, group in group_of_name.items()},
+        macro_f1_over="truth",
     )
+
+
+def published_sets(dataset: str, declared: Sequence[str], encoder: TextEncoder | str) -> list[Candidates]:
+    """The candidates of published figures: the declared list, and the 87 labels of the published training sets.
+
+    Published figures of aligned models took the label names as they stand, underscores included and in no template, so
+    that is one task each. How a text becomes a vector is a part of a model, though, so the same candidates as words
+    in our templates are another. The open set is scored by published groups and the union macro-F1: an activity whose
+    group no training label has can never be right.
+
+    Args:
+        dataset: its name, by which the published names of activities are known.
+        declared: all official names of the data set.
+        encoder: the text encoder that the checkpoint was trained with, or its name and revision.
+
+    Raises:
+        BadLabels: fewer than two activities.
+        NoTextEncoder: a vector is not cached, and no text encoder was found.
+    """
+    if len(declared) < 2:
+        raise BadLabels(f"data set '{dataset}' declares {len(declared)} activity: there is nothing to choose between")
+    published = PublishedGroups()
+    given = {official: published.name_of(dataset, official) for official in sorted(declared)}
+    names = list(dict.fromkeys(given.values()))
+    candidates = published.training_labels
+    group_of_text = [published.of_name(name) for name in candidates]
+    groups = list(dict.fromkeys([*group_of_text, *(published.of_name(name) for name in names)]))
+    tasks = []
+    for suffix, how in (("", "as they stand"), ("_words", "as words")):
+        vectors_of = bare_vectors if not suffix else label_vectors
+        tasks += [
+            Candidates(
+                task=f"closed_published{suffix}",
+                title=f"published closed set, names {how}",
+                open_set=False,
+                texts=tuple(names),
+                vectors=vectors_of(names, encoder),
+                classes=tuple(names),
+                class_of_text=np.arange(len(names)),
+                class_of_label={official: names.index(name) for official, name in given.items()},
+                compares="zero-shot closed",
+            ),
+            Candidates(
+                task=f"open_published{suffix}",
+                title=f"published open set of {len(candidates)} labels, names {how}",
+                open_set=True,
+                texts=candidates,
+                vectors=vectors_of(candidates, encoder),
+                classes=tuple(groups),
+                class_of_text=np.array([groups.index(group) for group in group_of_text], dtype=np.int64),
+                class_of_label={official: groups.index(published.of_name(name)) for official, name in given.items()},
+                macro_f1_over="union",
+                compares="zero-shot open",
+            ),
+        ]
+    return tasks
 
 
 def known_label(dataset: str, name: str, vocabulary: Vocabulary) -> Label:

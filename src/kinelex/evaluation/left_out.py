@@ -48,18 +48,21 @@ class LeftOut:
     def __init__(
         self, sets: Sequence[EvaluationSet], encoder: TextEncoder, vocabulary: Vocabulary | None = None
     ) -> None:
-        vocabulary = vocabulary or Vocabulary.standard()
-        protocol = ZeroShotProtocol()
+        self._encoder = encoder
+        self._vocabulary = vocabulary or Vocabulary.standard()
         self._parts: list[tuple[EvaluationSet, Units, Candidates]] = [
-            (s, lay_out(s.sessions(), protocol), closed_set(s.name, s.declared, "words", vocabulary, encoder))
-            for s in sets
+            (source, lay_out(source.sessions(), ZeroShotProtocol()), self._candidates(source, encoder))
+            for source in sets
         ]
 
     def score(self, checkpoint: Checkpoint) -> dict[str, LeftOutScore]:
         """Score a checkpoint on every left-out set."""
         scores = {}
         for source, units, candidates in self._parts:
-            logits, truth = self._logits(checkpoint, units, candidates)
+            # A checkpoint that learned to read texts sees the same candidates otherwise.
+            reader = checkpoint.label_encoder(self._encoder)
+            seen = candidates if reader is self._encoder else self._candidates(source, reader)
+            logits, truth = self._logits(checkpoint, units, seen)
             table = metrics.confusion(truth, logits.argmax(axis=1), len(candidates.classes))
             scores[source.name] = LeftOutScore(
                 accuracy=float(metrics.accuracy(table)),
@@ -76,6 +79,9 @@ class LeftOut:
             "left_out_accuracy": float(np.mean([score.accuracy for score in scores])),
             "left_out_macro_f1": float(np.mean([score.macro_f1 for score in scores])),
         }
+
+    def _candidates(self, source: EvaluationSet, reader: TextEncoder | str) -> Candidates:
+        return closed_set(source.name, source.declared, "words", self._vocabulary, reader)
 
     @staticmethod
     def _logits(

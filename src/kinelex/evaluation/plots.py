@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex import artifact
+from kinelex.errors import BadSamples
 from kinelex.evaluation.report import DataResult, TaskResult, percent
 from kinelex.language import label_words
 
@@ -117,10 +118,48 @@ def plot_reliability(data: DataResult, task: TaskResult, target: str | Path) -> 
         return _save(figure, target)
 
 
+def plot_risk_coverage(data: DataResult, task: TaskResult, target: str | Path) -> Path:
+    """Draw the error rate that is left when only the surest answers are kept, as a PNG.
+
+    Args:
+        data: for its name.
+        task: the result to draw; it must have a risk-coverage curve.
+        target: path of the PNG.
+
+    Returns:
+        The path.
+
+    Raises:
+        BadSamples: the result has no such curve, as those of earlier versions.
+    """
+    import matplotlib as mpl
+
+    curve = task.risk_coverage
+    if curve is None:
+        raise BadSamples(f"the result on '{data.name}' has no risk-coverage curve: evaluate again")
+    coverage, risk = 100 * np.array(curve.coverage), 100 * np.array(curve.risk)
+    with mpl.rc_context(_STYLE):
+        figure = _figure(4.4, 3.9)
+        axes = figure.add_axes((0.14, 0.14, 0.80, 0.62))
+        axes.axhline(risk[-1], color=_SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.fill_between(coverage, risk, color=_SHADES[1])
+        axes.plot(coverage, risk, color=_BLUE, linewidth=1.8)
+        axes.text(2, risk[-1] + 0.012 * axes.get_ylim()[1], "of all answers", color=_SOFT, fontsize=8, va="bottom")
+        axes.set(xlim=(0, 100), ylim=(0, None), ylabel="wrong (%)")
+        axes.set_xlabel(f"{_units(data)}s kept, the surest first (%)")
+        axes.tick_params(length=0)
+        axes.set_axisbelow(True)
+        axes.grid(axis="y", color="#eef1f4", linewidth=0.8)
+        _bare(axes)
+        area = 100 * float(np.mean(task.area_under_risk_coverage))
+        _titles(figure, data, task, f"Mean risk over all coverages {area:.1f} %")
+        return _save(figure, target)
+
+
 def _visible_confusion(task: TaskResult) -> tuple[list[str], NDArray[Any], list[str]]:
     """Rows that occur, and a column for each of them, and one for all else that was predicted."""
     table = np.array(task.confusion)
-    closed = task.task != "open_groups"
+    closed = not task.task.startswith("open")
     rows = [i for i, result in enumerate(task.classes) if result.units]
     kept = list(range(len(task.classes))) if closed else rows
     names, columns = ([label_words(task.classes[i].name) for i in chosen] for chosen in (rows, kept))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kinelex.errors import BadSamples, TooShort
 from kinelex.evaluation.protocol import ZeroShotProtocol
 from kinelex.model import Checkpoint
+from kinelex.recognition.prior import Scope
 from kinelex.recognition.recognizer import window_starts
 from kinelex.signal.recording import Recording
 from kinelex.signal.windows import windows_of
@@ -41,6 +42,7 @@ class Units:
         seconds: of signal inside windows.
         too_short: sessions with less than half a window, which give no unit.
         window_s: seconds of signal in a window.
+        repeats: how many windows hold a stretch of signal on average; above 1 in published windows only.
     """
 
     labels: tuple[str, ...]
@@ -54,9 +56,33 @@ class Units:
     seconds: float
     too_short: int
     window_s: float
+    repeats: float = 1.0
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def worn(self) -> tuple[str, ...]:
+        """``(unit,)`` where the sensors of each unit were worn."""
+        return self._of_units([" and ".join(sorted(recording.placements)) for recording, _ in self.requests])
+
+    @property
+    def rates(self) -> tuple[str, ...]:
+        """``(unit,)`` the rate at which each unit was recorded."""
+        return self._of_units([f"{recording.rate_hz:g} Hz" for recording, _ in self.requests])
+
+    def together(self, scope: Scope) -> NDArray[np.int64]:
+        """``(window,)`` the number of the recording or subject that each window is of; 0 for the whole set."""
+        if scope == "set":
+            return np.zeros(len(self.unit_of_window), dtype=np.int64)
+        return (self.sessions if scope == "recording" else self.subjects)[self.unit_of_window]
+
+    def _of_units(self, of_requests: list[str]) -> tuple[str, ...]:
+        found = [""] * len(self)
+        windows = [what for what, (_, starts) in zip(of_requests, self.requests, strict=True) for _ in starts]
+        for unit, what in zip(self.unit_of_window, windows, strict=True):
+            found[unit] = what
+        return tuple(found)
 
 
 def shares_of_windows(starts_s: NDArray[np.float64], window_s: float, duration_s: float) -> NDArray[np.float64]:
@@ -95,10 +121,7 @@ def lay_out(sessions: Iterable[Recording], protocol: ZeroShotProtocol) -> Units:
     requests: list[Request] = []
     too_short, seconds = 0, 0.0
     for number, session in enumerate(sessions):
-        if len(session.intervals) != 1:
-            raise BadSamples(
-                f"session '{session.name}' has {len(session.intervals)} annotated activities: it needs exactly 1"
-            )
+        label = only_activity(session)
         try:
             starts, units, shares = _windows(session, protocol)
         except TooShort:
@@ -107,7 +130,7 @@ def lay_out(sessions: Iterable[Recording], protocol: ZeroShotProtocol) -> Units:
         seconds += min(session.duration_s, float(starts[-1]) + protocol.window_s)
         weights += shares
         unit_of_window += [len(labels) + (i if units > 1 else 0) for i in range(len(starts))]
-        labels += [session.intervals[0].label] * units
+        labels += [label] * units
         people += [session.subject] * units
         session_of += [number] * units
         requests.append((session, starts))
@@ -132,6 +155,19 @@ def lay_out(sessions: Iterable[Recording], protocol: ZeroShotProtocol) -> Units:
         too_short=too_short,
         window_s=protocol.window_s,
     )
+
+
+def only_activity(session: Recording) -> str:
+    """The official name of what a session is.
+
+    Raises:
+        BadSamples: it has none, or several.
+    """
+    if len(session.intervals) != 1:
+        raise BadSamples(
+            f"session '{session.name}' has {len(session.intervals)} annotated activities: it needs exactly 1"
+        )
+    return session.intervals[0].label
 
 
 def embed(model: Checkpoint, units: Units, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:

@@ -8,34 +8,45 @@ subjects.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 import kinelex
 from kinelex.errors import BadSamples, UsageError
-from kinelex.evaluation import metrics
-from kinelex.evaluation.candidates import Candidates, closed_set, open_set
+from kinelex.evaluation.candidates import Candidates, closed_set, open_set, published_sets
+from kinelex.evaluation.familiarity import training_sets_with
 from kinelex.evaluation.protocol import ZeroShotProtocol
-from kinelex.evaluation.report import (
-    CheckpointUsed,
-    ClassResult,
-    DataResult,
-    ReliabilityBins,
-    TaskResult,
-    ZeroShotReport,
-)
+from kinelex.evaluation.published_figures import best_published
+from kinelex.evaluation.published_windows import lay_out_published
+from kinelex.evaluation.report import CheckpointUsed, DataResult, ZeroShotReport
 from kinelex.evaluation.sources import EvaluationSet
-from kinelex.evaluation.statistics import Estimate, Statistic, bootstrap_over_subjects, mean_of, sums_per_subject
+from kinelex.evaluation.task_scores import score
 from kinelex.evaluation.units import Units, embed, lay_out, per_unit
 from kinelex.language import TextEncoder, Vocabulary
 from kinelex.model import Checkpoint
-from kinelex.recognition.scoring import probabilities
+from kinelex.recognition.prior import familiar, transductive
+from kinelex.recognition.scoring import label_logits, softmax
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being embedded, windows done, and windows in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """What a checkpoint says about the units of a task, ``(unit, text)`` each.
+
+    Args:
+        chances: probabilities.
+        cosines: similarities of unit and text.
+        adapted: probabilities with estimated class frequencies, where the protocol asks for them.
+    """
+
+    chances: NDArray[np.float64]
+    cosines: NDArray[np.float64]
+    adapted: NDArray[np.float64] | None = None
 
 
 def evaluate_zero_shot(
@@ -67,30 +78,18 @@ def evaluate_zero_shot(
     protocol = protocol or ZeroShotProtocol()
     vocabulary = vocabulary or Vocabulary.standard()
     _check(checkpoints, data)
-    text_encoder = encoder or checkpoints[0].text_encoder
     results = []
     for source in data:
-        units = lay_out(source.sessions(), protocol)
-        tasks = [closed_set(source.name, source.declared, t, vocabulary, text_encoder) for t in protocol.texts]
-        if protocol.open_set:
-            known = checkpoints[0].labels
-            tasks.append(
-                open_set(source.name, source.declared, vocabulary, known.texts, known.vectors, protocol.groups)
-            )
-        chances: list[list[NDArray[np.float64]]] = [[] for _ in tasks]
+        if protocol.name == "published":
+            units = lay_out_published(source.sessions(), protocol, source.name)
+        else:
+            units = lay_out(source.sessions(), protocol)
+        found: list[list[_Answers]] = []
         for checkpoint in checkpoints:
+            tasks = _tasks(source, checkpoint, protocol, vocabulary, encoder)
             embeddings = embed(checkpoint, units, _step(progress, f"{source.name}, {checkpoint.name}", units))
-            for found, task in zip(chances, tasks, strict=True):
-                vectors = checkpoint.text_space.project(task.vectors)
-                by_window = probabilities(
-                    embeddings,
-                    vectors,
-                    scale=checkpoint.scale,
-                    crowding=checkpoint.text_space.crowding(vectors),
-                    temperature=checkpoint.temperature,
-                )
-                found.append(per_unit(by_window, units))
-        results.append(_data_result(source, units, tasks, chances, protocol, _seen(checkpoints, source.name)))
+            found.append([_answers(checkpoint, embeddings, units, task, protocol, vocabulary) for task in tasks])
+        results.append(_data_result(source, units, tasks, found, protocol, _seen(checkpoints, source.name)))
     return ZeroShotReport(
         command=command,
         protocol=protocol,
@@ -118,94 +117,74 @@ def versions() -> dict[str, str]:
     return found
 
 
-def score(
-    chances: Sequence[NDArray[np.float64]],
-    truth: NDArray[np.int64],
-    subjects: NDArray[np.int64],
-    subject_names: Sequence[str],
-    candidates: Candidates,
+def _tasks(
+    source: EvaluationSet,
+    checkpoint: Checkpoint,
     protocol: ZeroShotProtocol,
-) -> TaskResult:
-    """Score the probabilities of one task.
+    vocabulary: Vocabulary,
+    encoder: TextEncoder | None,
+) -> list[Candidates]:
+    """The candidates of every task, with vectors as this checkpoint makes them."""
+    labels = checkpoint.label_encoder(encoder)
+    if protocol.name == "published":
+        return published_sets(source.name, source.declared, labels)
+    tasks = [closed_set(source.name, source.declared, texts, vocabulary, labels) for texts in protocol.texts]
+    if protocol.open_set:
+        known = checkpoint.labels
+        tasks.append(open_set(source.name, source.declared, vocabulary, known.texts, known.vectors, protocol.groups))
+    return tasks
 
-    A class that several texts stand for (a label group) is predicted when one of its texts comes first; it ranks by its
-    best text, and is as probable as its texts together.
 
-    Args:
-        chances: per training seed ``(unit, text)`` probabilities.
-        truth: ``(unit,)`` number of the true class in `candidates.classes`.
-        subjects: ``(unit,)`` subject numbers from 0, none left out.
-        subject_names: of those numbers.
-        candidates: texts and the classes they stand for.
-        protocol: for bins and bootstrap.
-    """
-    best, mass, predicted = zip(*(_by_class(p, candidates) for p in chances), strict=True)
-    confidence = [np.take_along_axis(m, k[:, None], axis=1)[:, 0] for m, k in zip(mass, predicted, strict=True)]
-    correct = [k == truth for k in predicted]
-    # Groups that neither occur nor are ever predicted change no figure of an open set; a closed set counts them all.
-    counted = np.arange(len(candidates.classes))
-    if candidates.open_set:
-        counted = np.unique(np.concatenate([truth, *predicted]))
-    place = np.full(len(candidates.classes), -1)
-    place[counted] = np.arange(len(counted))
-    tables = np.stack(
-        [metrics.confusion_per_subject(place[truth], place[k], subjects, len(counted)) for k in predicted]
-    )
-    bins = protocol.calibration_bins
-
-    def estimate(parts: Any, statistic: Statistic = mean_of) -> Estimate:
-        return bootstrap_over_subjects(
-            np.asarray(parts), statistic, draws=protocol.draws, level=protocol.level, seed=protocol.seed
-        )
-
-    def mean(per_seed: Sequence[NDArray[Any]]) -> Estimate:
-        return estimate([sums_per_subject(values, subjects) for values in per_seed])
-
-    over: metrics.Over = "truth" if candidates.open_set else "declared"
-    per_subject = metrics.accuracy(tables).mean(axis=0)
-    return TaskResult(
-        task=candidates.task,
-        title=candidates.title,
-        candidates=len(candidates.texts),
-        accuracy=estimate(tables, metrics.accuracy),
-        macro_f1=estimate(tables, lambda sums: metrics.macro_f1(sums, over)),
-        macro_f1_over=over,
-        macro_f1_union=estimate(tables, lambda sums: metrics.macro_f1(sums, "union")),
-        mean_reciprocal_rank=mean([1 / metrics.ranks(b, truth) for b in best]),
-        recall_at_3=mean([metrics.ranks(b, truth) <= 3 for b in best]),
-        calibration_error=estimate(
-            [metrics.calibration_parts(c, r, subjects, bins) for c, r in zip(confidence, correct, strict=True)],
-            metrics.error_of_parts,
-        ),
-        brier=mean([metrics.brier_per_unit(m, truth) for m in mass]),
-        area_under_risk_coverage=tuple(
-            metrics.area_under_risk_coverage(c, r) for c, r in zip(confidence, correct, strict=True)
-        ),
-        classes=_classes(tables, counted, candidates, estimate),
-        confusion=tuple(tuple(int(n) for n in row) for row in tables.sum(axis=(0, 1))),
-        reliability=_reliability(np.concatenate(confidence), np.concatenate(correct), bins),
-        per_subject={name: float(value) for name, value in zip(subject_names, per_subject, strict=True)},
-    )
+def _answers(
+    checkpoint: Checkpoint,
+    embeddings: NDArray[np.float32],
+    units: Units,
+    task: Candidates,
+    protocol: ZeroShotProtocol,
+    vocabulary: Vocabulary,
+) -> _Answers:
+    """What a checkpoint says about each unit."""
+    vectors = checkpoint.text_space.project(task.vectors)
+    crowding = None if task.open_set else checkpoint.text_space.crowding(vectors)
+    cosines = label_logits(embeddings, vectors, scale=1.0)
+    logits = label_logits(embeddings, vectors, scale=checkpoint.scale, crowding=crowding) / checkpoint.temperature
+    adapted = None
+    if protocol.transductive is not None:
+        few = task.open_set or protocol.transductive == "recording"
+        heaps = units.together(protocol.transductive)
+        adapted = per_unit(transductive(logits, heaps, "few" if few else "all"), units)
+    if task.open_set:  # windows that are looked at together say themselves what is common
+        grouping = "published" if protocol.name == "published" else protocol.groups
+        sets = training_sets_with(task, checkpoint.trained_on, vocabulary, grouping)
+        logits = logits + familiar(sets) / checkpoint.temperature
+    return _Answers(per_unit(softmax(logits), units), per_unit(cosines, units), adapted)
 
 
 def _data_result(
     source: EvaluationSet,
     units: Units,
     tasks: Sequence[Candidates],
-    chances: Sequence[Sequence[NDArray[np.float64]]],
+    found: Sequence[Sequence[_Answers]],
     protocol: ZeroShotProtocol,
     seen: bool | None,
 ) -> DataResult:
-    usable = np.isfinite(np.concatenate([p for found in chances for p in found], axis=1)).all(axis=1)
+    usable = np.isfinite(np.concatenate([a.chances for answers in found for a in answers], axis=1)).all(axis=1)
     if not usable.any():
         raise BadSamples(f"data set '{source.name}' has no window with usable signal: check its channels and units")
     present, subjects = np.unique(units.subjects[usable], return_inverse=True)
     names = [units.subject_names[i] for i in present]
     labels = np.array(units.labels)[usable]
+    parts = {"placement": np.array(units.worn)[usable].tolist(), "rate": np.array(units.rates)[usable].tolist()}
     results = []
-    for task, found in zip(tasks, chances, strict=True):
+    for task, of_seeds in zip(tasks, zip(*found, strict=True), strict=True):
         truth = np.array([task.class_of_label[label] for label in labels])
-        results.append(score([p[usable] for p in found], truth, subjects, names, task, protocol))
+        cosines = [answers.cosines[usable] for answers in of_seeds]
+        for asked, chances in _asked(task, of_seeds, protocol):
+            result = score(
+                [p[usable] for p in chances], truth, subjects, names, asked, protocol, cosines=cosines, parts=parts
+            )
+            bar = best_published(source.name, asked.compares) if asked.compares else None
+            results.append(result.model_copy(update={"best_published": bar}))
     return DataResult(
         name=source.name,
         title=source.title,
@@ -216,59 +195,25 @@ def _data_result(
         sessions=len(np.unique(units.sessions[usable])),
         units=int(usable.sum()),
         hours=units.seconds / 3600,
+        signal_repeats=units.repeats,
         sessions_too_short=units.too_short,
         units_without_signal=int((~usable).sum()),
         tasks=tuple(results),
     )
 
 
-def _by_class(
-    chances: NDArray[np.float64], candidates: Candidates
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Per unit: the best text's and all texts' probability of each class, and the class of the best text."""
-    classes = len(candidates.classes)
-    best, mass = np.zeros((len(chances), classes)), np.zeros((len(chances), classes))
-    for text, number in enumerate(candidates.class_of_text):
-        np.maximum(best[:, number], chances[:, text], out=best[:, number])
-        mass[:, number] += chances[:, text]
-    return best, mass, candidates.class_of_text[chances.argmax(axis=1)]
-
-
-def _classes(
-    tables: NDArray[np.int64], counted: NDArray[np.int64], candidates: Candidates, estimate: Callable[..., Estimate]
-) -> tuple[ClassResult, ...]:
-    per_seed = tables.sum(axis=1)
-    precision = metrics.precision_per_class(per_seed).mean(axis=0)
-    recall = metrics.recall_per_class(per_seed).mean(axis=0)
-    # A class's F1 needs three counts only: found, true and predicted.
-    counts = np.stack([np.diagonal(tables, axis1=-2, axis2=-1), tables.sum(axis=-1), tables.sum(axis=-2)], axis=-1)
-    return tuple(
-        ClassResult(
-            name=candidates.classes[number],
-            texts=tuple(
-                text for text, of in zip(candidates.texts, candidates.class_of_text, strict=True) if of == number
-            ),
-            units=int(per_seed[0, i].sum()),
-            precision=float(precision[i]),
-            recall=float(recall[i]),
-            f1=estimate(counts[:, :, i], metrics.f1_of_counts),
-        )
-        for i, number in enumerate(counted)
-    )
-
-
-def _reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_], bins: int) -> ReliabilityBins:
-    found = metrics.reliability(confidence, correct, bins)
-
-    def listed(values: NDArray[np.float64]) -> tuple[float | None, ...]:
-        return tuple(None if np.isnan(value) else float(value) for value in values)
-
-    return ReliabilityBins(
-        edges=tuple(float(edge) for edge in found.edges),
-        count=tuple(int(n) for n in found.count),
-        confidence=listed(found.confidence),
-        accuracy=listed(found.accuracy),
-    )
+def _asked(
+    task: Candidates, answers: Sequence[_Answers], protocol: ZeroShotProtocol
+) -> Iterator[tuple[Candidates, list[NDArray[np.float64]]]]:
+    """The task, and with estimated class frequencies the same one again under its own name."""
+    yield task, [one.chances for one in answers]
+    if protocol.transductive is not None:
+        # Published figures were not transductive, so there is none to hold these against.
+        again = replace(
+            task, task=f"{task.task}_transductive", title=f"{task.title}, transductive over each"
+            f" {protocol.transductive}", compares=None,
+        )  # fmt: skip
+        yield again, [one.adapted for one in answers if one.adapted is not None]
 
 
 def _check(checkpoints: Sequence[Checkpoint], data: Sequence[EvaluationSet]) -> None:
