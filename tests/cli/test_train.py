@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def test_a_recipe_becomes_a_calibrated_checkpoint(
     (tmp_path / "tiny.yaml").write_text(RECIPE)
     run = tmp_path / "run"
     call = ["train", str(tmp_path / "tiny.yaml"), "--root", str(store), "--out", str(run), "--score-every", "3"]
+    call.append("--tensorboard")
     assert main(call) == 0
     assert "left out ku_har: accuracy" in capsys.readouterr().err
     checkpoint = load_checkpoint(run / "checkpoint")
@@ -48,20 +50,29 @@ def test_a_recipe_becomes_a_calibrated_checkpoint(
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "left_out_macro_f1" in line] == [3, 6]
     assert (run / "curves.png").stat().st_size > 5000
+    assert (run / "map.png").read_bytes()[:4] == b"\x89PNG"
     result = json.loads((run / "result.json").read_text())
     assert set(result["datasets"]) == {"unimib_shar", "ku_har"}
+    assert {"kinelex", "torch", "numpy", "python", "device"} <= set(result["versions"])
+
+    (events,) = (run / "tensorboard").iterdir()
+    assert events.stat().st_size > 500
 
     fingerprint = checkpoint.fingerprint
     assert main(call) == 0, "a finished run has nothing left to do"
     assert load_checkpoint(run / "checkpoint").fingerprint == fingerprint
 
 
-def test_a_recipe_that_leaves_nothing_out_names_its_temperature(store: Path, tmp_path: Path) -> None:
-    (tmp_path / "tiny.yaml").write_text(RECIPE.replace("left_out: [ku_har]", "temperature: 1.37"))
+def test_a_recipe_that_leaves_nothing_out_names_its_temperature_and_single_fields_are_set_by_hand(
+    store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
     run = tmp_path / "run"
-    assert main(["train", str(tmp_path / "tiny.yaml"), "--root", str(store), "--out", str(run)]) == 0
+    call = ["train", str(tmp_path / "tiny.yaml"), "--root", str(store), "--out", str(run), "--no-map"]
+    assert main([*call, "--set", "left_out=[]", "--set", "temperature=1.37", "--set", "model.width=24"]) == 0
     checkpoint = load_checkpoint(run / "checkpoint")
-    assert checkpoint.temperature == 1.37
+    assert (checkpoint.temperature, checkpoint.model.config.width) == (1.37, 24)
+    assert not (run / "map.png").exists() and not (run / "tensorboard").exists()
     assert "1.37" in checkpoint.card
     assert json.loads((run / "result.json").read_text())["left_out"] == {}
 
@@ -71,6 +82,23 @@ def test_a_set_that_is_not_imported_is_named(tmp_path: Path, capsys: pytest.Capt
     assert main(["train", str(tmp_path / "tiny.yaml"), "--root", str(tmp_path), "--out", str(tmp_path / "run")]) == 2
     assert "no data set 'unimib_shar'" in capsys.readouterr().err
     assert not (tmp_path / "run").exists(), "nothing is left half made"
+
+
+def test_without_tensorboard_nothing_is_trained_when_it_is_asked_for(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    call = ["train", str(tmp_path / "tiny.yaml"), "--root", str(store), "--out", str(tmp_path / "run"), "--tensorboard"]
+    assert main(call) == 4
+    assert "kinelex[train]" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_field_that_recipes_do_not_have_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    assert main(["train", str(tmp_path / "tiny.yaml"), "--set", "model.widht=3"]) == 2
+    assert "did you mean 'model.width'" in capsys.readouterr().err
 
 
 def test_a_wrong_recipe_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
