@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def made_up_day(seconds: float, rate_hz: float, seed: int = 0) -> NDArray[np.flo
     return samples
 
 
-def throughput(recognizer: Recognizer, threads: int) -> None:
+def throughput(recognizer: Recognizer, threads: int, batch_windows: int) -> None:
     """For every line on standard input, embed windows for a while, and multiply matrices for as long."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -75,12 +76,27 @@ def throughput(recognizer: Recognizer, threads: int) -> None:
         every = torch.ones(_COUNTED, dtype=torch.bool)
         checkpoint.model(signal, torch.ones_like(signal, dtype=torch.bool), every, every.long())
     flop = counter.get_total_flops() / _COUNTED
-    left, right = torch.rand(2, _MATRIX, _MATRIX).unbind()
     say({"flop_per_window": flop, "parameters": sum(p.numel() for p in checkpoint.model.parameters())})
     for _ in sys.stdin:
-        embedded = per_second(lambda: checkpoint.embed(recording, starts_s, WINDOW_S)) * _WINDOWS
-        multiplied = per_second(lambda: torch.mm(left, right)) * 2 * _MATRIX**3
-        say({"windows_per_s": embedded, "matmul_gflop_per_s": multiplied / 1e9})
+        found = {}
+        for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+            model = checkpoint.described(precision=precision)
+            left, right = torch.rand(2, _MATRIX, _MATRIX).to(dtype).unbind()
+            embedded = per_second(partial(model.embed, recording, starts_s, WINDOW_S, batch_windows)) * _WINDOWS
+            multiplied = per_second(partial(torch.mm, left, right)) * 2 * _MATRIX**3
+            found[precision] = {"windows_per_s": embedded, "matmul_gflop_per_s": multiplied / 1e9}
+        say(found)
+
+
+def untrained(preset: str) -> Recognizer:
+    """A model of a named shape with random weights: as fast as a trained one."""
+    from kinelex.model import AlignedModel, Checkpoint, LabelTable, ModelConfig, TextSpace
+    from kinelex.recognition import Recognizer
+
+    config = ModelConfig.model_validate({"preset": preset})
+    nothing = np.zeros((1, config.text_dim), np.float32)
+    model = AlignedModel.empty(config).eval()
+    return Recognizer(Checkpoint(preset, model, LabelTable(("walking",), nothing), TextSpace(nothing[0]), "none@0"))
 
 
 def recognition(recognizer: Recognizer, seconds: float, rate_hz: float, timestamps: bool) -> None:
@@ -170,6 +186,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=["throughput", "recognition"])
     parser.add_argument("--model", default="small")
+    parser.add_argument("--preset", help="a shape with random weights in place of a model")
+    parser.add_argument("--batch-windows", type=int, default=_WINDOWS)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--rate-hz", type=float, default=100.0)
@@ -178,9 +196,9 @@ def main() -> None:
 
     from kinelex.recognition import load
 
-    recognizer = load(call.model)
+    recognizer = untrained(call.preset) if call.preset else load(call.model)
     if call.kind == "throughput":
-        throughput(recognizer, call.threads)
+        throughput(recognizer, call.threads, call.batch_windows)
     else:
         recognition(recognizer, call.seconds, call.rate_hz, call.timestamps)
 
