@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import yaml
-
+from kinelex.evaluation.ablation import read_ablation
 from kinelex.evaluation.report import percent, read_report
 from kinelex.model import load_checkpoint
 from kinelex.training import Recipe
+from kinelex.training.overrides import with_changes
 
 ROOT = Path(__file__).parents[2]
 OWN = {"name", "seed", "threads", "temperature", "save_every"}
@@ -19,10 +19,11 @@ OWN = {"name", "seed", "threads", "temperature", "save_every"}
 def test_the_recipe_is_the_variant_that_was_chosen() -> None:
     result = json.loads((ROOT / "benchmarks" / "results" / "leave-out.json").read_text())
     study = result["study"]
-    assert yaml.safe_load((ROOT / "benchmarks" / "leave_out.yaml").read_text()) == study
-    content = {"name": "chosen", **study["base"]}
-    for key, value in study["variants"][study["chosen"]].items():
-        content[key] = {**content[key], **value} if isinstance(content.get(key), dict) else value
+    ablation = read_ablation(ROOT / "benchmarks" / "leave_out.yaml")
+    assert (ablation.base, ablation.chosen) == (study["base"], study["chosen"])
+    assert [list(fold) for fold in ablation.folds] == study["folds"]
+    assert {name: variant.changes for name, variant in ablation.every.items()} == study["variants"]
+    content = {"name": "chosen", **with_changes(ablation.base, ablation.every[study["chosen"]].changes)}
     recipe = Recipe.read(ROOT / "recipes" / "small.yaml")
     assert recipe.model_dump(exclude=OWN) == Recipe.model_validate(content).model_dump(exclude=OWN)
     assert recipe.temperature == result["temperature"]
