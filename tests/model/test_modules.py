@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -264,3 +267,24 @@ def test_a_preset_is_a_beginning_and_an_unknown_one_is_refused() -> None:
     assert "preset" not in config.model_dump()
     with pytest.raises(ValueError, match="choose among tiny, small, base, published"):
         ModelConfig.model_validate({"preset": "huge"})
+
+
+COMPILED = """
+import sys
+import torch
+from kinelex.model import AlignedModel, ModelConfig
+
+small = {"width": 16, "heads": 2, "layers": 1, "queries": 2, "expansion": 2}
+for name in sys.argv[1:]:
+    model = AlignedModel.empty(ModelConfig.model_validate({"preset": name, **small})).eval()
+    signal = torch.randn(3, 6, model.config.window_steps)
+    inputs = (signal, torch.ones_like(signal).bool(), torch.ones(3).bool(), torch.zeros(3).long())
+    whole = torch.compile(model.encode, fullgraph=True, backend="eager")(*inputs)
+    for one, other in zip(whole, model.encode(*inputs), strict=True):
+        torch.testing.assert_close(one, other)
+"""
+
+
+def test_a_model_compiles_without_a_break() -> None:
+    """One graph from signal to tokens; in a process of its own, where no shapes are checked while it runs."""
+    subprocess.run([sys.executable, "-c", COMPILED, "small", "base", "published"], check=True)

@@ -25,7 +25,7 @@ from kinelex.training.claim import claim, recordings_hash
 from kinelex.training.corpus import Corpus
 from kinelex.training.curves import draw_curves
 from kinelex.training.loop import Learner, Measure, Progress, Schedule, run_updates
-from kinelex.training.machine import Precision, device_of, reproducible
+from kinelex.training.machine import Precision, compile_network, device_of, reproducible
 from kinelex.training.metrics import read_metrics
 from kinelex.training.pretrained import Pretrained, read_pretrained
 from kinelex.training.prototypes import label_prototypes
@@ -88,6 +88,8 @@ def train(
         if pretrained is not None:
             pretrained.into(model)
         model.to(device)
+        if recipe.compile:
+            compile_network(model)
         optimizer, average = adamw(model, recipe.optimizer), AveragedWeights(recipe.averaging.decay)
         objective, precision = AlignmentStep(recipe, text, device), Precision(recipe, device)
         trained_on = recipe.train if pretrained is None else tuple(dict.fromkeys(recipe.train + pretrained.trained_on))
@@ -144,7 +146,7 @@ def update_on(
     def embed(part: int) -> tuple[Tensor, Tensor]:
         torch.manual_seed(seed_of(recipe.seed, step, f"dropout {part}"))
         with precision.autocast():
-            return _vectors(model, parts[part], patch_s, compiled=recipe.compile)
+            return _vectors(model, parts[part], patch_s)
 
     def loss_of(vectors: Tensor, valid: Tensor) -> Tensor:
         return objective.loss(model, vectors, valid, batch.label, step)
@@ -185,13 +187,12 @@ def _in_parts(
     return loss
 
 
-def _vectors(model: AlignedModel, batch: Batch, patch_s: float | None, *, compiled: bool) -> tuple[Tensor, Tensor]:
+def _vectors(model: AlignedModel, batch: Batch, patch_s: float | None) -> tuple[Tensor, Tensor]:
     """One vector per window, or per patch of it, and which of them stand for measured signal."""
     inputs = (batch.signal, batch.valid, batch.gravity, batch.placement, patch_s)
     if model.config.output == "patch":
-        run = torch.compile(model.patch_vectors) if compiled else model.patch_vectors
-        return run(*inputs)
-    windows: Tensor = (torch.compile(model) if compiled else model)(*inputs)
+        return model.patch_vectors(*inputs)
+    windows: Tensor = model(*inputs)
     return windows[:, None], torch.ones(len(windows), 1, dtype=torch.bool, device=windows.device)
 
 
