@@ -246,12 +246,12 @@ def begun(recipe: Recipe, corpus: Corpus, folder: Path, monkeypatch: pytest.Monk
     """The model of a training as its first update sees it."""
     seen: list[AlignedModel] = []
 
-    def first(step: int, recipe: Recipe, batches: Any, objective: Any, model: AlignedModel, *more: Any) -> None:
+    def first(batch: Any, step: int, recipe: Recipe, objective: Any, model: AlignedModel, *more: Any) -> None:
         seen.append(model)
         raise _Begun
 
     with monkeypatch.context() as patch, pytest.raises(_Begun):
-        patch.setattr(align, "_update", first)
+        patch.setattr(align, "update_on", first)
         train(recipe, corpus, folder, encoder=Words())  # type: ignore[arg-type]
     return seen[0]
 
