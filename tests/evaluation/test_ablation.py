@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from kinelex.evaluation.ablation import train_runs as train_all
 from kinelex.evaluation.ablation.report import AblationReport, chosen_temperature, run_scores, to_markdown
 from kinelex.evaluation.ablation.scoring import _counts, text_spaces
 from kinelex.model import TextSpace
+from kinelex.training import Recipe
 
 ROOT = Path(__file__).parents[2]
 TEXT = """
@@ -34,13 +36,22 @@ def written(folder: Path, text: str = TEXT) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", [ROOT / "recipes" / "ablation.yaml", ROOT / "benchmarks" / "leave_out.yaml"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ROOT / "recipes" / "ablation.yaml",
+        ROOT / "benchmarks" / "leave_out.yaml",
+        ROOT / "benchmarks" / "leave_one_out.yaml",
+    ],
+    ids=lambda path: path.stem,
+)
 def test_shipped_ablations_are_whole_and_leave_what_they_score_out_of_training(path: Path) -> None:
     ablation = read_ablation(path)
     runs = runs_of(ablation)
     assert len(runs) == len(ablation.every) * len(ablation.folds) * len(ablation.seeds)
     assert len({run.name for run in runs}) == len(runs)
     assert all(run.recipe.left_out == run.fold and not set(run.recipe.train) & set(run.fold) for run in runs)
+    assert all(not set(run.pretrain.train) & set(run.fold) for run in runs if run.pretrain)
 
 
 def test_each_variant_is_the_base_with_its_changes_only(tmp_path: Path) -> None:
@@ -61,6 +72,62 @@ def test_a_base_may_be_a_recipe_beside_the_file(tmp_path: Path) -> None:
     assert (run.recipe.steps, run.recipe.left_out, run.recipe.name) == (7, ("hapt",), "base")
 
 
+def test_a_variant_may_be_another_recipe_and_some_fields_common_to_all(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("name: other\ntrain: [hapt, wisdm, usc_had]\nsteps: 7\nbatch_windows: 99\n")
+    text = "common: {steps: 5}\n" + TEXT + "  other: {recipe: other.yaml, changes: {model.width: 96}}\n"
+    base, wide, other = (run.recipe for run in runs_of(read_ablation(written(tmp_path, text)))[:3])
+    assert [recipe.steps for recipe in (base, wide, other)] == [5, 5, 5], "common is stronger than any recipe"
+    assert (base.batch_windows, other.batch_windows, other.model.width) == (256, 99, 96)
+
+
+PRETRAINED = TEXT + "  ready: {pretrain: first.yaml, note: an encoder that has seen signal}\n"
+FIRST = "name: first\ntrain: [hapt, wisdm, usc_had, ku_har]\nsteps: 3\nmodel: {width: 8, heads: 2}\n"
+
+
+def test_a_pretrained_variant_has_an_encoder_of_its_own_that_has_seen_nobody_of_the_fold(tmp_path: Path) -> None:
+    (tmp_path / "first.yaml").write_text(FIRST)
+    base, _, ready = runs_of(read_ablation(written(tmp_path, PRETRAINED)), [4])[:3]
+    assert ready.pretrain is not None and base.pretrain is None
+    assert ready.pretrain.train == ("wisdm", "usc_had", "ku_har"), "hapt is left out"
+    assert (ready.pretrain.seed, ready.pretrain.model) == (4, ready.recipe.model)
+    assert (ready.steps, base.steps) == (13, 10)
+    asked = ready.recipe_in(tmp_path)
+    assert asked.pretrained == str(tmp_path / "ready-without-hapt-seed4-pretraining")
+    assert asked.model_copy(update={"pretrained": None, "name": "base"}) == base.recipe
+
+
+def test_both_stages_are_called_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "first.yaml").write_text(FIRST)
+    said = "import json, sys; [print(*call[:2]) for call in json.loads(sys.argv[1])]"
+    monkeypatch.setattr("kinelex.evaluation.ablation.running._TRAIN", said)
+    ready = runs_of(read_ablation(written(tmp_path, PRETRAINED)))[2]
+    assert not train_all([ready], tmp_path, tmp_path, jobs=1)
+    first, second = (tmp_path / f"{ready.name}.log").read_text().splitlines()
+    assert first == f"pretrain {ready.pretraining_in(tmp_path)}.yaml"
+    assert second == f"train {tmp_path / ready.name}.yaml"
+    assert Recipe.read(second.split()[1]) == ready.recipe_in(tmp_path)
+
+
+def test_a_run_is_not_finished_without_the_encoder_it_began_with(tmp_path: Path) -> None:
+    (tmp_path / "first.yaml").write_text(FIRST)
+    ready = runs_of(read_ablation(written(tmp_path, PRETRAINED)))[2]
+    assert ready.pretrain is not None
+    prints = dict.fromkeys(ready.sets, "a")
+    home, fields = tmp_path / ready.name, ready.recipe_in(tmp_path).model_dump(mode="json")
+    (home / "checkpoint").mkdir(parents=True)
+    (home / "recipe.json").write_text(json.dumps(fields))
+    learned = {name: prints[name] for name in (*ready.recipe.train, *ready.recipe.left_out)}
+    (home / "result.json").write_text(json.dumps({"recipe": fields, "datasets": learned}))
+    assert not is_finished(ready, tmp_path, prints)
+    before = ready.pretraining_in(tmp_path)
+    before.mkdir()
+    (before / "result.json").write_text(json.dumps({"recipe": ready.pretrain.model_dump(mode="json")}))
+    assert is_finished(ready, tmp_path, prints)
+    longer = ready.pretrain.model_copy(update={"steps": 9})
+    with pytest.raises(BadRecipe, match="encoder of another recipe"):
+        is_finished(dataclasses.replace(ready, pretrain=longer), tmp_path, prints)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -75,6 +142,9 @@ def test_a_base_may_be_a_recipe_beside_the_file(tmp_path: Path) -> None:
         ("seeds: [0, 1]", "chosen: narrow", "'narrow' is not among base, wide"),
         ("{train: [hapt, wisdm, usc_had], steps: 10, model: {width: 64}}", "nowhere.yaml", r"nowhere\.yaml"),
         ("variants:", "variant:", "variant"),
+        ("changes: {model.width: 128}", "recipe: nowhere.yaml", r"nowhere\.yaml"),
+        ("changes: {model.width: 128}", "recipe: {steps: 3}", "variant 'wide'.*train"),
+        ("changes: {model.width: 128}", "pretrain: {steps: 3}", "variant 'wide', pretraining.*train"),
     ],
 )
 def test_a_wrong_ablation_says_where(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -238,7 +308,7 @@ def test_a_folder_is_finished_only_by_this_recipe_on_these_recordings(ablation: 
 def test_a_run_that_fails_is_named_with_its_last_words_and_the_others_go_on(
     ablation: Ablation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = "import sys; print('trying'); sys.exit('no such thing' if any('/wide' in word for word in sys.argv) else 0)"
+    said = "import sys; print('trying'); sys.exit('no such thing' if '/wide' in sys.argv[1] else 0)"
     monkeypatch.setattr("kinelex.evaluation.ablation.running._TRAIN", said)
     done: list[Run] = []
     failures = train_all(runs_of(ablation)[:3], tmp_path, tmp_path, jobs=2, finished=done.append)

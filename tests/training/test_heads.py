@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import check_grad, minimize
 
 from kinelex.errors import BadLabels, BadSamples
-from kinelex.training.heads import DEFAULT_PULL, PULLS, Head, HeadKind, balanced, fit_head
+from kinelex.training.heads import DEFAULT_PULL, PULLS, VALIDATED_FROM, Head, HeadKind, balanced, fit_head
 
 WIDTH, CLASSES = 12, 4
 KINDS = get_args(HeadKind)
@@ -131,9 +131,14 @@ def test_the_pull_is_chosen_on_people_who_are_left_out() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_default_stays_where_no_pull_is_better(kind: HeadKind) -> None:
-    text, _, classes = made_up(9)
-    head = fit_head(kind, text, text.weights[classes], classes, (np.arange(len(classes)) % 5,))
-    assert head.pull == DEFAULT_PULL[kind], "every pull is always right"
+    text, vectors, classes = made_up(9, windows=160)
+    group = np.arange(160) % 5
+    same = fit_head(kind, text, text.weights[classes], classes, (group,))
+    assert same.pull == DEFAULT_PULL[kind], "every pull is always right"
+    wrong = Head(text.weights[[1, 2, 3, 0]], text.bias, text.scale)
+    few = slice(0, CLASSES * VALIDATED_FROM - 1)
+    head = fit_head(kind, wrong, vectors[few], classes[few], (group[few],))
+    assert head.pull == DEFAULT_PULL[kind], "too few windows to tell"
 
 
 @given(seed=st.integers(0, 10_000), kind=st.sampled_from(KINDS), windows=st.integers(1, 12))

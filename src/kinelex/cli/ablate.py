@@ -55,7 +55,7 @@ def ablate(
     _check_names(only or [], plan)
     runs = runs_of(plan, None if seeds is None else range(seeds))
     home = data_root() if root is None else root
-    names = sorted({name for run in runs for name in (*run.recipe.train, *run.recipe.left_out)})
+    names = sorted({name for run in runs for name in run.sets})
     fingerprints = {name: StoredDataset.open(home, name).fingerprint for name in names}
     folder = out or Path("runs") / plan.name
     standing = [run for run in runs if is_finished(run, folder, fingerprints)]

@@ -60,7 +60,9 @@ class FewShotProtocol(BaseModel):
         (0, 1, 2), min_length=1, description="Each draws other labeled windows, and fine-tunes in another order."
     )
     pull: float | None = Field(
-        None, gt=0, description="How strongly heads are drawn to the texts; found inside the budget when left out."
+        None,
+        gt=0,
+        description="How strongly heads are drawn to the texts; found within large budgets when left out.",
     )
     fine_tuning: FineTuning = Field(default_factory=FineTuning, description="Its seed is replaced by that of the draw.")
     draws: int = Field(2000, ge=100, description="Bootstrap draws of subjects.")

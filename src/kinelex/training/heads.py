@@ -30,6 +30,10 @@ PULLS: dict[HeadKind, tuple[float, ...]] = {
 DEFAULT_PULL: dict[HeadKind, float] = {"ridge": 0.3, "logistic": 10.0, "prototype": 1.0}
 """What is best or nearly so with any number of labels, on sets that were left out (``benchmarks/few_shot.py``)."""
 
+VALIDATED_FROM = 20
+"""Labeled windows per class from which on cross-validation is asked. With fewer, whole classes fall to the words as
+soon as the one person who showed them is left out, so that strong pulls look better than they are."""
+
 FOLDS = 5
 """Of the cross-validation, or as many as there are people (or recordings)."""
 
@@ -110,8 +114,8 @@ def fit_head(
         classes: ``(window,)`` number of each one's class.
         groups: whose each window is, ``(window,)`` each, best first: subjects, then sessions. The first that names at
             least two is what the cross-validation keeps together.
-        pull: how strongly to draw to the texts. When left out it is `DEFAULT_PULL`, unless cross-validation within
-            these windows finds another that is clearly better.
+        pull: how strongly to draw to the texts. When left out it is `DEFAULT_PULL`, unless there are `VALIDATED_FROM`
+            windows per class and cross-validation within them finds another that is clearly better.
 
     Raises:
         BadSamples: no window, NaN among the vectors, or shapes that do not match.
@@ -129,7 +133,8 @@ def fit_head(
     solve = _SOLVERS[kind]
     if pull is None:
         group = next((np.asarray(g) for g in groups if len(np.unique(g)) > 1), None)
-        pull = DEFAULT_PULL[kind] if group is None else _chosen_pull(kind, text, x, y, group)
+        enough = len(y) >= VALIDATED_FROM * len(np.unique(y))
+        pull = _chosen_pull(kind, text, x, y, group) if enough and group is not None else DEFAULT_PULL[kind]
     return replace(solve(text, x, y, pull), pull=pull)
 
 

@@ -1,4 +1,5 @@
-"""The runs of an ablation, each a ``kinelex train`` of its own: side by side, gone on with after an interruption.
+"""The runs of an ablation, each a ``kinelex train`` of its own, after a ``kinelex pretrain`` where that is asked for:
+side by side, gone on with after an interruption.
 
 A run holds a lock on its log while it lives. Whoever comes back after only the ablation was killed waits for such a
 run to end instead of training the same folder twice.
@@ -21,10 +22,16 @@ import yaml
 from kinelex.artifact import write_text
 from kinelex.errors import BadRecipe
 from kinelex.evaluation.ablation.plan import Run
-from kinelex.training import Recipe
+from kinelex.training import PretrainRecipe, Recipe
 from kinelex.training.metrics import read_metrics
 
-_TRAIN = "from kinelex.cli import main; raise SystemExit(main())"
+_TRAIN = """
+import json, sys
+from kinelex.cli import main
+for call in json.loads(sys.argv[1]):
+    if code := main(call):
+        raise SystemExit(code)
+"""
 _PAUSE_S = 0.2
 _LOOK_S = 2.0  # between two looks at how far the runs are
 _LAST_LINES = 3
@@ -83,11 +90,16 @@ def is_finished(run: Run, folder: Path, fingerprints: Mapping[str, str]) -> bool
     if not (home / "recipe.json").is_file():
         return False
     other = f"'{home}' holds a run %s: choose another folder with --out, or remove it"
-    if _weights(_read_recipe(home / "recipe.json")) != _weights(run.recipe):
+    recipe = run.recipe_in(folder)
+    if _weights(_read_recipe(home / "recipe.json")) != _weights(recipe):
         raise BadRecipe(other % "of another recipe")
     try:
         result = json.loads((home / "result.json").read_bytes())
-        learned, asked = result["datasets"], Recipe.model_validate(result["recipe"]) == run.recipe
+        learned, asked = result["datasets"], Recipe.model_validate(result["recipe"]) == recipe
+        if run.pretrain is not None:
+            before = json.loads((run.pretraining_in(folder) / "result.json").read_bytes())
+            if PretrainRecipe.model_validate(before["recipe"]) != run.pretrain:
+                raise BadRecipe(other % "that began with an encoder of another recipe")
     except (OSError, ValueError, KeyError):
         return False
     if learned != {name: fingerprints[name] for name in (*run.recipe.train, *run.recipe.left_out)}:
@@ -179,16 +191,19 @@ class _Clock:
         if now - self._at < _LOOK_S:
             return
         self._at, self._seen = now, sum(self._steps(run) for run in self._runs)
-        whole = sum(run.recipe.steps for run in self._runs)
+        whole = sum(run.steps for run in self._runs)
         rate = (self._seen - self._first) / max(now - self._begun, 1e-9)
         left_s = (whole - self._seen) / rate if rate > 0 else None
         progress(Progress(self._seen, whole, len(self.finished), len(self._runs), failed, left_s))
 
     def _steps(self, run: Run) -> int:
         if run.name in self.finished:
-            return run.recipe.steps
-        lines = read_metrics(self._folder / run.name / "metrics.jsonl")
-        return min(run.recipe.steps, int(lines[-1]["step"])) if lines else 0
+            return run.steps
+        stages: list[tuple[Recipe | PretrainRecipe, Path]] = [(run.recipe, self._folder / run.name)]
+        if run.pretrain is not None:
+            stages.append((run.pretrain, run.pretraining_in(self._folder)))
+        logs = [(stage.steps, read_metrics(home / "metrics.jsonl")) for stage, home in stages]
+        return sum(min(steps, int(lines[-1]["step"])) for steps, lines in logs if lines)
 
 
 def _begin(run: Run, folder: Path, root: Path) -> _Living | None:
@@ -202,14 +217,21 @@ def _begin(run: Run, folder: Path, root: Path) -> _Living | None:
     except BlockingIOError:
         log.close()
         return None
-    recipe = home.with_name(f"{run.name}.yaml")
-    write_text(recipe, yaml.safe_dump(run.recipe.model_dump(mode="json"), sort_keys=False))
-    command = [sys.executable, "-c", _TRAIN, "train", str(recipe), "--out", str(home), "--root", str(root)]
-    command += ["--score-every", str(run.recipe.steps), "--no-map"]
+    calls = [["train", *_call(run.recipe_in(folder), home, root), "--score-every", str(run.recipe.steps), "--no-map"]]
+    if run.pretrain is not None:
+        calls.insert(0, ["pretrain", *_call(run.pretrain, run.pretraining_in(folder), root)])
+    command = [sys.executable, "-c", _TRAIN, json.dumps(calls)]
     log_from = log.tell()
     # The child holds the log, and with it the lock, as long as it lives.
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
     return _Living(run, process, log, log_from)
+
+
+def _call(recipe: Recipe | PretrainRecipe, home: Path, root: Path) -> list[str]:
+    """Write down a recipe, and how the command that follows it is called."""
+    path = home.with_name(f"{home.name}.yaml")
+    write_text(path, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    return [str(path), "--out", str(home), "--root", str(root)]
 
 
 def _read_recipe(path: Path) -> Recipe | None:
