@@ -33,8 +33,8 @@ from kinelex.evaluation.zero_shot import versions
 from kinelex.language import Vocabulary, resolve_text_encoder
 from kinelex.model import Checkpoint, load_checkpoint
 from kinelex.model.embedding import WindowInputs, embed_inputs, window_inputs
-from kinelex.training.finetune import FineTuning, LabeledWindows, between, fine_tune
-from kinelex.training.heads import DEFAULT_PULL, PULLS, fit_head, text_head
+from kinelex.training.few_shot.fine_tuning import FineTuning, LabeledWindows, between, fine_tune
+from kinelex.training.few_shot.heads import DEFAULT_PULL, PULLS, fit_head, text_head
 
 RESULT = Path(__file__).parent / "results" / "few-shot.json"
 BUDGETS = ("1", "5", "1%", "10%")

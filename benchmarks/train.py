@@ -30,8 +30,8 @@ from kinelex.language import Vocabulary, resolve_text_encoder
 from kinelex.model import AlignedModel
 from kinelex.model.descriptions import Descriptions
 from kinelex.training import Recipe, open_corpus
-from kinelex.training.align import update_on
-from kinelex.training.alignment_step import AlignmentStep
+from kinelex.training.alignment.run import update_on
+from kinelex.training.alignment.step import AlignmentStep
 from kinelex.training.averaging import AveragedWeights
 from kinelex.training.batches import Batches
 from kinelex.training.machine import Precision, device_of

@@ -41,7 +41,7 @@ def staged(target: str | Path) -> Iterator[Path]:
         with draft.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(draft, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -62,7 +62,7 @@ def staged_folder(target: str | Path) -> Iterator[Path]:
             if path.is_file():
                 with path.open("rb+") as file:
                     os.fsync(file.fileno())
-        _sync_folder(draft)
+        sync_folder(draft)
         if target.exists():
             old = target.with_name(f"{_STAGED}{secrets.token_hex(6)}-old")
             os.replace(target, old)
@@ -70,7 +70,7 @@ def staged_folder(target: str | Path) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             os.replace(draft, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -178,7 +178,8 @@ def read_manifest(
     return dict(manifest)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush a folder to disk: which files and folders are in it, and what they are called."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

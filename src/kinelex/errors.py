@@ -6,7 +6,9 @@
     ├── UsageError                 the call is wrong (exit code 2)
     │   ├── BadLabels                  empty, blank or duplicate activity names
     │   ├── BadRecipe                  a recipe or configuration field is wrong
-    │   └── UnknownName                no data set, model or format of that name
+    │   ├── StoreInUse                 somebody else is writing to the example store
+    │   ├── UnknownName                no data set, model or format of that name
+    │   └── WrongEncoder               vectors of another model than the stored ones
     ├── DataError                  the data is wrong (exit code 3)
     │   ├── UnreadableFile             missing, empty, truncated, or of no known format
     │   ├── BadSamples                 text among numbers, columns without values, wrong shape
@@ -40,6 +42,7 @@ __all__ = [
     "KinelexError",
     "MissingDependency",
     "NoTextEncoder",
+    "StoreInUse",
     "TooShort",
     "UnknownChannel",
     "UnknownName",
@@ -49,6 +52,7 @@ __all__ = [
     "UnsafeArchive",
     "UnsupportedFormat",
     "UsageError",
+    "WrongEncoder",
     "WrongUnit",
 ]
 
@@ -73,8 +77,16 @@ class BadRecipe(UsageError):
     """A recipe or configuration has a missing, unknown or impossible field."""
 
 
+class StoreInUse(UsageError):
+    """Another process or thread is writing to the example store; there is one writer at a time."""
+
+
 class UnknownName(UsageError):
     """No data set, model, preset or format has this name."""
+
+
+class WrongEncoder(UsageError):
+    """The example store holds vectors of another model, which cannot be compared with these."""
 
 
 class DataError(KinelexError):

@@ -12,7 +12,7 @@ from kinelex.cli import main
 from kinelex.datasets import import_dataset
 from kinelex.model import AlignedModel
 from kinelex.training.overrides import read_recipe
-from kinelex.training.pretrained import load_pretrained, read_pretrained
+from kinelex.training.pretraining.encoder import load_pretrained, read_pretrained
 
 MODEL = "model: {width: 16, layers: 1, heads: 2, queries: 2, hop_s: 2.0}\n"
 PRETRAIN = (

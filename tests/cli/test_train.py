@@ -11,6 +11,9 @@ import pytest
 from kinelex.cli import main
 from kinelex.datasets import import_dataset
 from kinelex.model import load_checkpoint
+from tests.language.conftest import mpnet_folder
+
+__all__ = ["mpnet_folder"]
 
 RECIPE = """
 name: tiny
@@ -61,6 +64,21 @@ def test_a_recipe_becomes_a_calibrated_checkpoint(
     fingerprint = checkpoint.fingerprint
     assert main(call) == 0, "a finished run has nothing left to do"
     assert load_checkpoint(run / "checkpoint").fingerprint == fingerprint
+
+
+def test_a_recipe_may_name_another_text_encoder(
+    store: Path, mpnet_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(RECIPE + f"text_encoder: {mpnet_folder}\n")
+    call = ["train", str(recipe), "--root", str(store), "--out", str(tmp_path / "run"), "--no-map"]
+    assert main(call) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "'tiny-mpnet' has vectors of 16 and model.text_dim is 384: set model.text_dim to 16" in said
+    assert main([*call, "--set", "model.text_dim=16"]) == 0
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint")
+    assert checkpoint.text_encoder.startswith("tiny-mpnet@")
+    assert checkpoint.labels.vectors.shape[1] == 16
 
 
 def test_a_recipe_that_leaves_nothing_out_names_its_temperature_and_single_fields_are_set_by_hand(

@@ -34,6 +34,8 @@ class MovementCheckpoint:
     """Everything that recognition uses of a checkpoint; counts how often it is asked."""
 
     name: str = "movement"
+    fingerprint: str = "4d6f76656d656e74"
+    model: object = field(default_factory=lambda: SimpleNamespace(config=SimpleNamespace(text_dim=384)))
     text_encoder: str = "all-MiniLM-L6-v2@53aa51172d14"
     scale: float = 10.0
     temperature: float = 1.0

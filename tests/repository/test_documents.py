@@ -16,8 +16,8 @@ from kinelex.cli import COMMANDS
 
 DOCUMENTS = (
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/gpu/QUEUE.md", "docs/tutorial.md",
-    "docs/your-own-data.md", "docs/how-to.md", "docs/model.md", "docs/reports.md", "docs/experiments.md",
-    "docs/reference.md", "docs/explanation.md",
+    "docs/your-own-data.md", "docs/remembering.md", "docs/how-to.md", "docs/model.md", "docs/reports.md",
+    "docs/experiments.md", "docs/reference.md", "docs/explanation.md",
 )  # fmt: skip
 
 FORBIDDEN = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from kinelex.training.finetune import fine_tune
-from tests.training.test_finetune import LONG, TEXTS, examples, settings, untrained
+from kinelex.training.few_shot.fine_tuning import fine_tune
+from tests.training.test_fine_tuning import LONG, TEXTS, examples, settings, untrained
 
 if __name__ == "__main__":
     fine_tune(
-        untrained(), examples(), TEXTS, settings(**LONG), sys.argv[1], progress=lambda step, _: print(step, flush=True)
+        untrained(), examples(), TEXTS, settings(**LONG), sys.argv[1], progress=lambda at: print(at.step, flush=True)
     )

@@ -12,8 +12,8 @@ from kinelex.language import TextEncoder, Vocabulary, resolve_text_encoder
 from kinelex.model import AlignedModel
 from kinelex.model.descriptions import Descriptions
 from kinelex.training import Corpus, Recipe, train
-from kinelex.training.align import update_on
-from kinelex.training.alignment_step import AlignmentStep
+from kinelex.training.alignment.run import update_on
+from kinelex.training.alignment.step import AlignmentStep
 from kinelex.training.batches import Batches, group_weights
 from kinelex.training.machine import Precision, device_of
 from kinelex.training.recipe import Sampling

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import check_grad, minimize
 
 from kinelex.errors import BadLabels, BadSamples
-from kinelex.training.heads import DEFAULT_PULL, PULLS, VALIDATED_FROM, Head, HeadKind, balanced, fit_head
+from kinelex.training.few_shot.heads import DEFAULT_PULL, PULLS, VALIDATED_FROM, Head, HeadKind, balanced, fit_head
 
 WIDTH, CLASSES = 12, 4
 KINDS = get_args(HeadKind)

@@ -8,8 +8,8 @@ import torch
 from kinelex.language import Vocabulary
 from kinelex.model import AlignedModel, ModelConfig
 from kinelex.training import Corpus
+from kinelex.training.alignment.prototypes import label_prototypes
 from kinelex.training.batches import Batches
-from kinelex.training.prototypes import label_prototypes
 from tests.training.conftest import small_recipe
 
 

@@ -18,11 +18,13 @@ from kinelex.errors import KinelexError, UnknownName
 COMMANDS: Final = {
     "demo": ("kinelex.cli.demo:demo", "Recognize real smartwatch recordings by words the model was never trained on."),
     "predict": ("kinelex.cli.predict:predict", "Say which activity, when and how sure, for a recording."),
+    "index": ("kinelex.cli.index:app", "Keep examples that a model remembers: build, add, search, verify."),
     "inspect": ("kinelex.cli.inspect:inspect", "Show what was understood of a file: rate, units, placement, quality."),
     "datasets": ("kinelex.cli.datasets:app", "Import, list and describe public data sets."),
     "pretrain": ("kinelex.cli.pretrain:pretrain", "Teach an encoder signal without labels, for train to begin with."),
     "train": ("kinelex.cli.train:train", "Train a model as a recipe says; the same call resumes it."),
     "ablate": ("kinelex.cli.ablate:ablate", "Train variants of a recipe and tell them apart on sets they leave out."),
+    "backbone": ("kinelex.cli.backbone:app", "List encoders that retrieval can stand on, and fit some of them."),
     "evaluate": ("kinelex.cli.evaluate:app", "Measure a model on a data set, as a protocol says."),
     "doctor": ("kinelex.cli.doctor:doctor", "Check this installation: versions, model, text encoder, folders."),
 }

@@ -64,11 +64,12 @@ def ablate(
     say = f"{len(wanted)} runs to train, {len(standing)} finished before"
     console.print(f"{plan.name}: {say}", highlight=False, markup=False)
 
-    scorer = Scorer(home, resolve_text_encoder())
+    scorer = Scorer(home)
     scores: dict[str, tuple[SetScore, ...]] = {}
 
     def score(run: Run) -> None:
-        scores[run.name] = score_run(folder / run.name, run.fold, scorer, plan.text_spaces)
+        encoder = resolve_text_encoder(run.recipe.text_encoder)
+        scores[run.name] = score_run(folder / run.name, run.fold, scorer, encoder, plan.text_spaces)
 
     failures = _with_progress(
         console, lambda tell, failed: train_runs(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "note", "problem"]
 
-EXTRAS = ("text", "offline", "demo", "fast")
+EXTRAS = ("text", "offline", "demo", "fast", "search")
 """The extras that bring users something more."""
 
 MODEL = Path(kinelex.__file__).with_name("weights") / "small"

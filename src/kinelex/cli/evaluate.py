@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = App(name="evaluate", help="Measure a model on data sets, as a protocol says.")
 app.command("kinelex.cli.evaluate_few_shot:few_shot", name="few-shot")
+app.command("kinelex.cli.evaluate_retrieval:retrieval", name="retrieval")
 
 _DEFAULTS = {"texts": ["words"], "unit": "window", "window_s": 6.0, "draws": 2000, "seed": 0,
              "groups": "standard", "protocol": "ours", "precision": "fp32"}  # fmt: skip

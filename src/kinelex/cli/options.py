@@ -5,10 +5,69 @@ from __future__ import annotations
 import csv
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import Parameter
 
 from kinelex.errors import BadLabels, UsageError
 from kinelex.signal.channel import SENSORS, Sensor
 from kinelex.signal.units import FACTORS
+
+if TYPE_CHECKING:
+    from kinelex.signal.recording import Recording
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file does not say of itself.
+
+    Args:
+        rate_hz: Samples per second, for a file without timestamps.
+        units: Units that the file does not state, such as acc=g,gyro=deg/s; SI when left out.
+        placement: Where it was worn, such as "left wrist".
+        gravity: Whether acceleration contains gravity; looked up in the signal when left out.
+        columns: What columns mean when their names do not say, such as "Clock=time,A1=acc_x,A2=acc_y,A3=acc_z".
+        session: Which session, of a table that holds several.
+    """
+
+    rate_hz: float | None = None
+    units: str | None = None
+    placement: str | None = None
+    gravity: bool | None = None
+    columns: str | None = None
+    session: str | None = None
+
+    def check(self) -> None:
+        """Refuse options that are no options, before any file is read.
+
+        Raises:
+            UsageError: units or columns that are not understood.
+        """
+        self._parsed()
+
+    def read(self, file: Path) -> Recording:
+        """Read a file so; errors are those of `kinelex.read`, and `check`'s."""
+        from kinelex.readers import read
+
+        units, columns = self._parsed()
+        return read(
+            file,
+            rate_hz=self.rate_hz,
+            units=units,
+            placement=self.placement,
+            gravity=self.gravity,
+            columns=columns,
+            session=self.session,
+        )
+
+    def _parsed(self) -> tuple[dict[Sensor, str] | None, dict[str, str] | None]:
+        return (
+            parse_units(self.units) if self.units else None,
+            parse_columns(self.columns) if self.columns else None,
+        )
 
 
 def parse_units(text: str) -> dict[Sensor, str]:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kinelex.cli.options import Reading, parse_labels
 from kinelex.errors import DataError, KinelexError, UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ FULL_TABLE = 40
 """Up to so many segments are printed one by one; more are summed up by activity."""
 
 _BAR = 10
+_AS_IT_SAYS = Reading()
 _LONG_S = 3600.0  # from this length on, recognition takes long enough for a progress bar
 
 
@@ -40,12 +42,8 @@ def predict(
     *files: Annotated[Path, Parameter(name="FILE")],
     labels: str | None = None,
     model: str = "small",
-    rate_hz: float | None = None,
-    units: str | None = None,
-    placement: str | None = None,
-    gravity: bool | None = None,
-    columns: str | None = None,
-    session: str | None = None,
+    memory: Path | None = None,
+    reading: Reading = _AS_IT_SAYS,
     window_s: float = 6.0,
     hop_s: float | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
@@ -68,12 +66,7 @@ def predict(
         files: A CSV or Parquet file, or a Sensor Logger export; any number of them.
         labels: Activities to choose from, in any words, with commas between; everyday ones when left out.
         model: The name of a shipped model, the folder of a checkpoint, or a hub id, owner/model.
-        rate_hz: Samples per second, for a file without timestamps.
-        units: Units that the file does not state, such as acc=g,gyro=deg/s; SI when left out.
-        placement: Where it was worn, such as "left wrist".
-        gravity: Whether acceleration contains gravity; looked up in the signal when left out.
-        columns: What columns mean when their names do not say, such as "Clock=time,A1=acc_x,A2=acc_y,A3=acc_z".
-        session: Which session, of a table that holds several.
+        memory: A folder of examples that the model remembers; see kinelex index.
         window_s: Seconds that are looked at together.
         hop_s: Seconds from one look to the next; half a window when left out.
         precision: bf16 is about twice as fast on processors that multiply it in hardware, and a little less exact.
@@ -84,8 +77,6 @@ def predict(
     Returns:
         0, or 3 when one of several files could not be recognized.
     """
-    from kinelex.cli.options import parse_columns, parse_labels, parse_units
-    from kinelex.readers import read
     from kinelex.recognition import load
     from kinelex.recognition.recognizer import check_hop, check_labels
 
@@ -93,25 +84,20 @@ def predict(
         raise UsageError('nothing to recognize: kinelex predict FILE --labels "walking, running, sitting"')
     outputs = _outputs(files, out, plot)
     check_hop(window_s, hop_s)
-    how: dict[str, Any] = {
-        "rate_hz": rate_hz,
-        "units": parse_units(units) if units else None,
-        "placement": placement,
-        "gravity": gravity,
-        "columns": parse_columns(columns) if columns else None,
-        "session": session,
-    }
+    reading.check()
     names = check_labels(parse_labels(labels)) if labels is not None else None
     recognizer = load(model, precision=precision)
+    if memory is not None:
+        recognizer = recognizer.with_memory(memory, create=False)
     names = names or recognizer.default_labels()
-    recognizer.label_vectors(names)  # labels that nobody understands are found out before any file is read
+    recognizer.check_understood(names)  # labels that nobody understands are found out before any file is read
 
     console = Console(highlight=False)
     results: list[dict[str, Any]] = []
     failures: list[tuple[Path, KinelexError]] = []
     for file, output in zip(files, outputs, strict=True):
         try:
-            recording = read(file, **how)
+            recording = reading.read(file)
             timeline = _recognize(recognizer, recording, names, window_s, hop_s)
             if output.csv is not None:
                 timeline.to_csv(output.csv)
@@ -238,6 +224,11 @@ def segment_table(segments: tuple[Segment, ...]) -> Table:
             Text(bar(segment.probability) if known else "", style="dim" if segment.unsure else "green"),
             Text(", ".join(remarks), style="yellow"),
         )
+        if segment.neighbors:
+            nearest = segment.neighbors[0]
+            table.add_row(
+                "", "", Text(f"like {nearest.example}", style="dim"), Text(f"{nearest.similarity:.2f}", style="dim"), ""
+            )
     return table
 
 

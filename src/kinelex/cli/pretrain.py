@@ -48,7 +48,7 @@ def pretrain(
     datasets = [StoredDataset.open(home, name) for name in plan.train]
     with events(folder, tensorboard) as shown:
         with console.status("reading the training signal") as status:
-            encoder = resolve_text_encoder()
+            encoder = resolve_text_encoder(plan.text_encoder)
             corpus = open_corpus(
                 datasets, plan.model.grid_hz, home / ".corpora", lambda name: status.update(f"converting {name}")
             )
@@ -72,7 +72,7 @@ def _finish(folder: Path, plan: PretrainRecipe, corpus: Corpus, datasets: list[S
     from kinelex.artifact import write_json
     from kinelex.cli.train import versions_of
     from kinelex.training.metrics import read_metrics
-    from kinelex.training.pretrained import read_pretrained
+    from kinelex.training.pretraining.encoder import read_pretrained
 
     last = read_metrics(folder / "metrics.jsonl")[-1]
     result: dict[str, Any] = {

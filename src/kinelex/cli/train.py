@@ -63,7 +63,7 @@ def train(
     home = data_root() if root is None else root
     datasets = [StoredDataset.open(home, name) for name in (*plan.train, *plan.left_out)]
     with events(folder, tensorboard) as shown:
-        encoder = resolve_text_encoder()
+        encoder = resolve_text_encoder(plan.text_encoder)
         with console.status("reading the training signal") as status:
             trained_on = [dataset for dataset in datasets if dataset.name in plan.train]
             corpus = open_corpus(

@@ -30,8 +30,8 @@ from kinelex.evaluation.zero_shot import versions
 from kinelex.language import TextEncoder, Vocabulary
 from kinelex.model import Checkpoint
 from kinelex.model.embedding import WindowInputs, embed_inputs, window_inputs
-from kinelex.training.finetune import FineTuning, LabeledWindows, fine_tune
-from kinelex.training.heads import DEFAULT_PULL, Head, HeadKind, fit_head, text_head
+from kinelex.training.few_shot.fine_tuning import FineTuning, LabeledWindows, fine_tune
+from kinelex.training.few_shot.heads import DEFAULT_PULL, Head, HeadKind, fit_head, text_head
 
 Method = Literal["finetune", "finetune+logistic", "ridge", "logistic", "prototype"]
 ZERO_SHOT = "zero-shot"

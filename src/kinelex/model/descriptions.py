@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from kinelex.errors import BadRecipe
 from kinelex.language.encoder import TextEncoder
 from kinelex.model.channels import descriptions
 from kinelex.model.config import ModelConfig
@@ -37,7 +38,16 @@ class Descriptions:
 
     @classmethod
     def encoded(cls, config: ModelConfig, encoder: TextEncoder) -> Descriptions:
-        """The vectors of a text encoder."""
+        """The vectors of a text encoder.
+
+        Raises:
+            BadRecipe: they have another width than the model's text space.
+        """
+        if encoder.dim != config.text_dim:
+            raise BadRecipe(
+                f"text encoder '{encoder.name}' has vectors of {encoder.dim} and model.text_dim is {config.text_dim}:"
+                f" set model.text_dim to {encoder.dim}"
+            )
         texts = list(descriptions(config.frame, derived=config.derived_channels))
         empty = cls.empty(config)
         if config.channel_fusion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 
 import kinelex
 from kinelex.artifact import MANIFEST
-from kinelex.errors import BadLabels, NoTextEncoder, UnknownName, UsageError
+from kinelex.errors import BadLabels, BadSamples, NoTextEncoder, UnknownName, UsageError
 from kinelex.hub import fetch_from_hub, hub_file, is_hub_id
 from kinelex.recognition.calibration import Unsure
-from kinelex.recognition.scoring import probabilities
-from kinelex.recognition.timeline import Timeline
+from kinelex.recognition.scoring import label_logits, softmax
+from kinelex.recognition.timeline import Recalled, Timeline
 from kinelex.signal.recording import Recording
 from kinelex.signal.windows import windows_of
 
 if TYPE_CHECKING:
     from kinelex.model import Checkpoint
+    from kinelex.retrieval.memory import Memory
+    from kinelex.retrieval.neighbors import Neighbors
+    from kinelex.retrieval.store import Encoder
 
 WINDOW_S = 6.0
 """Seconds that the shipped models see at once."""
@@ -32,6 +35,9 @@ EVERYDAY = (
 )  # fmt: skip
 """The activities to choose from when a call names none: what most bodies do on most days."""
 
+NEIGHBORS = 10
+"""So many remembered examples are looked at for each window."""
+
 _CHUNK_WINDOWS = 512  # windows between two calls of `progress`; also bounds the memory of a day-long recording
 
 
@@ -41,19 +47,26 @@ def shipped_models() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(folder.glob("*/manifest.json"))}
 
 
-def load(name_or_path: str | Path = "small", *, precision: Literal["fp32", "bf16"] = "fp32") -> Recognizer:
+def load(
+    name_or_path: str | Path = "small",
+    *,
+    precision: Literal["fp32", "bf16"] = "fp32",
+    memory: str | Path | None = None,
+) -> Recognizer:
     """Load a model by the name of a shipped one, from a folder, or from the hub.
 
     Args:
         name_or_path: ``"small"``; the folder of a checkpoint; or a hub id, ``owner/model``, which is fetched once.
         precision: bf16 is about twice as fast on processors that multiply it in hardware, and a little less exact.
+        memory: a folder in which it remembers, made where there is none; without one it remembers until it is gone.
 
     Raises:
         UnknownName: neither a shipped model, nor a folder, nor a hub id; the message lists the shipped ones.
         MissingDependency: a hub id, and the hub's client is not installed.
         DownloadFailed: a hub id that is not on this machine and could not be fetched.
-        CorruptArtifact: a file of the checkpoint is missing, or not what was written.
+        CorruptArtifact: a file of the checkpoint or of the memory is missing, or not what was written.
         UnsupportedFormat: the checkpoint was written by a newer Kinelex.
+        WrongEncoder: the memory was filled by another model.
     """
     from kinelex.model import load_checkpoint
     from kinelex.model.checkpoint import FILES as CHECKPOINT_FILES
@@ -69,7 +82,8 @@ def load(name_or_path: str | Path = "small", *, precision: Literal["fp32", "bf16
             f"no model '{name_or_path}': the shipped ones are {names}; or pass a checkpoint's folder, or a hub id"
             " such as owner/model"
         )
-    return Recognizer(load_checkpoint(folder).described(precision=precision))
+    recognizer = Recognizer(load_checkpoint(folder).described(precision=precision))
+    return recognizer if memory is None else recognizer.with_memory(memory)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +93,139 @@ class Recognizer:
     Args:
         checkpoint: a trained model with its text space and the vectors of its known labels.
         unsure_when: the rule for ``unsure``.
+        memory: what it was shown; nothing at first.
     """
 
     checkpoint: Checkpoint
     unsure_when: Unsure = field(default_factory=Unsure)
+    memory: Memory | None = None
+
+    def with_memory(self, folder: str | Path, *, create: bool = True) -> Recognizer:
+        """The same model with the memory in a folder.
+
+        Args:
+            folder: where it is.
+            create: make an empty one where there is none.
+
+        Raises:
+            UnknownName: there is none, and none is to be made.
+            WrongEncoder: another model filled it.
+            CorruptArtifact: a file of it is missing, or not what was written.
+            UsageError: the folder holds something else.
+        """
+        from kinelex.retrieval.memory import Memory
+
+        return replace(self, memory=Memory.open(folder, self.encoder, create=create))
+
+    @property
+    def encoder(self) -> Encoder:
+        """What a memory of this model writes down about whose vectors it holds."""
+        from kinelex.retrieval.store import Encoder
+
+        checkpoint = self.checkpoint
+        return Encoder(checkpoint.name, checkpoint.fingerprint, checkpoint.model.config.text_dim)
+
+    def remember(
+        self,
+        recording: Recording,
+        label: str,
+        *,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        window_s: float = WINDOW_S,
+        hop_s: float | None = None,
+    ) -> tuple[int, ...]:
+        """Remember what something looks like; the next recognition knows it.
+
+        The label may be new to the model, or a word that it knows and is to hear better.
+
+        Args:
+            recording: in which it is done.
+            label: what it is, in any words.
+            start_s: from when.
+            end_s: until when; to the end when left out.
+            window_s: as in `recognize`.
+            hop_s: as in `recognize`.
+
+        Returns:
+            The ids of the remembered windows, for `forget` and `relabel`.
+
+        Raises:
+            BadLabels: a blank label.
+            BadSamples: no window has enough signal.
+            TooShort: less than half a window.
+            UsageError: as in `recognize`.
+        """
+        end = recording.duration_s if end_s is None else end_s
+        part = recording if (start_s, end) == (0.0, recording.duration_s) else recording.between(start_s, end)
+        starts_s = window_starts(part, window_s, hop_s)
+        vectors = self.checkpoint.embed(part, starts_s, window_s)
+        usable = np.isfinite(vectors).all(axis=1)
+        if not usable.any():
+            raise BadSamples(
+                f"recording '{recording.name}' has no window with enough signal between {start_s:g} and {end:g} s:"
+                " nothing can be remembered of it"
+            )
+        begin = start_s + starts_s[usable]
+        count = len(begin)
+        ids = self.own_memory().add(
+            vectors[usable],
+            [label] * count,
+            subjects=[recording.subject] * count,
+            recordings=[recording.name] * count,
+            start_s=begin,
+            end_s=np.minimum(begin + window_s, end),
+        )
+        return tuple(ids.tolist())
+
+    def forget(self, what: str | Iterable[int]) -> int:
+        """Forget examples by their ids, or all of a label.
+
+        Returns:
+            How many were forgotten.
+
+        Raises:
+            UnknownName: nothing is remembered of it; then nothing is forgotten.
+        """
+        ids = self._remembered(what)
+        self.own_memory().forget(ids)
+        return len(ids)
+
+    def relabel(self, what: str | Iterable[int], label: str) -> int:
+        """Give examples, or all of a label, another label.
+
+        Returns:
+            How many have it now.
+
+        Raises:
+            UnknownName: nothing is remembered of it; then nothing is changed.
+            BadLabels: the new label is blank.
+        """
+        ids = self._remembered(what)
+        self.own_memory().relabel(ids, label)
+        return len(ids)
+
+    def own_memory(self) -> Memory:
+        """Its memory; one that lives as long as it does where it has none yet."""
+        if self.memory is None:
+            from kinelex.retrieval.memory import Memory
+
+            object.__setattr__(self, "memory", Memory.temporary(self.encoder))
+        assert self.memory is not None
+        return self.memory
+
+    def _remembered(self, what: str | Iterable[int]) -> list[int]:
+        """The ids of all examples of a label, or the ids themselves."""
+        if not isinstance(what, str):
+            return [int(one) for one in what]
+        store = self.own_memory().store
+        ids = [
+            i for i, label in zip(store.ids.tolist(), store.labels.tolist(), strict=True) if _key(label) == _key(what)
+        ]
+        if not ids:
+            known = ", ".join(f"'{label}'" for label in self.own_memory().labels) or "nothing"
+            raise UnknownName(f"nothing is remembered of '{what}': there is {known}")
+        return ids
 
     def recognize(
         self,
@@ -98,8 +241,9 @@ class Recognizer:
 
         Args:
             recording: any rate from 5 to 400 Hz, any subset of channels, any length from half a window up.
-            labels: at least two names of activities, in any words; `EVERYDAY` when left out. Names that the model's
-                vocabulary knows, or knows a synonym of, need no text encoder.
+            labels: at least two names of activities, in any words; `EVERYDAY` and all that is remembered when left
+                out. Names that the model's vocabulary knows, or knows a synonym of, need no text encoder; nor do those
+                that are remembered.
             window_s: seconds that are looked at together.
             hop_s: seconds from one window's start to the next, at most `window_s`; half of it when left out.
             min_segment_s: a shorter segment joins the better of its neighbours; half a window when left out, and 0
@@ -113,7 +257,7 @@ class Recognizer:
             UsageError: windows or hops of no or impossible length.
         """
         names = check_labels(self.default_labels() if labels is None else labels)
-        return self._timeline(recording, names, self.label_vectors(names), window_s, hop_s, min_segment_s, progress)
+        return self._timeline(recording, self._classes(names), window_s, hop_s, min_segment_s, progress)
 
     def recognize_many(
         self,
@@ -139,22 +283,37 @@ class Recognizer:
             BadLabels, NoTextEncoder, TooShort, UsageError: as in `recognize`.
         """
         names = check_labels(self.default_labels() if labels is None else labels)
-        vectors = self.label_vectors(names)
+        classes = self._classes(names)
         timelines = []
         for recording in recordings:
-            timelines.append(self._timeline(recording, names, vectors, window_s, hop_s, None, None))
+            timelines.append(self._timeline(recording, classes, window_s, hop_s, None, None))
             if progress is not None:
                 progress(len(timelines))
         return timelines
 
     def default_labels(self) -> tuple[str, ...]:
-        """Those of `EVERYDAY` that the model knows; its whole vocabulary when it knows fewer than two."""
+        """Those of `EVERYDAY` that the model knows, its whole vocabulary when it knows fewer than two, and what is
+        remembered.
+        """
         everyday = tuple(label for label in EVERYDAY if label in self.checkpoint.labels.texts)
-        return everyday if len(everyday) > 1 else tuple(self.checkpoint.labels.texts)
+        known = everyday if len(everyday) > 1 else tuple(self.checkpoint.labels.texts)
+        remembered = () if self.memory is None else self.memory.labels
+        first: dict[int | str, str] = {}
+        for label, meaning in self._meanings((*known, *remembered)):
+            first.setdefault(meaning, label)
+        return tuple(first.values())
 
     def unknown_labels(self, labels: Sequence[str]) -> list[str]:
         """Those of the labels that need a text encoder."""
         return [label for label, row in zip(labels, self._rows(labels), strict=True) if row is None]
+
+    def check_understood(self, labels: Sequence[str]) -> None:
+        """Refuse labels that are neither words that the model understands nor remembered.
+
+        Raises:
+            BadLabels, NoTextEncoder: as in `recognize`.
+        """
+        self._classes(check_labels(labels))
 
     def label_vectors(self, labels: Sequence[str]) -> NDArray[np.float32]:
         """``(label, text)`` unit vectors of the labels in the model's text space.
@@ -201,41 +360,93 @@ class Recognizer:
             names = ", ".join(f"'{label}'" for label in labels)
             raise NoTextEncoder(f"the model's vocabulary does not have {names}: {error}") from None
 
+    def _meanings(self, labels: Sequence[str]) -> list[tuple[str, int | str]]:
+        """Each label with what is the same for two labels that mean the same."""
+        rows = zip(labels, self._rows(labels), strict=True)
+        return [(label, _key(label) if row is None else row) for label, row in rows]
+
+    def _classes(self, names: tuple[str, ...]) -> _Classes:
+        """What is known of the labels: their words, and which remembered labels mean the same."""
+        remembered = self._meanings(() if self.memory is None else self.memory.labels)
+        number = {meaning: i for i, (_, meaning) in enumerate(self._meanings(names))}
+        shown = {label: number[meaning] for label, meaning in remembered if meaning in number}
+        try:
+            vectors = self.label_vectors(names)
+        except NoTextEncoder:
+            unknown = set(self.unknown_labels(names))
+            if any(number[_key(label)] not in shown.values() for label in unknown):
+                raise
+            known = [position for position, label in enumerate(names) if label not in unknown]
+            understood = self.label_vectors([names[position] for position in known]) if known else None
+            width = self.encoder.width if understood is None else understood.shape[1]
+            vectors = np.full((len(names), width), np.nan, dtype=np.float32)
+            if understood is not None:
+                vectors[known] = understood
+        return _Classes(names, vectors, shown)
+
     def _timeline(
         self,
         recording: Recording,
-        labels: tuple[str, ...],
-        vectors: NDArray[np.float32],
+        classes: _Classes,
         window_s: float,
         hop_s: float | None,
         min_segment_s: float | None,
         progress: Callable[[float], None] | None,
     ) -> Timeline:
         starts_s = window_starts(recording, window_s, hop_s)
-        rows = np.empty((len(starts_s), len(labels)), dtype=np.float32)
-        crowding = self.checkpoint.text_space.crowding(vectors)
+        rows = np.empty((len(starts_s), len(classes.names)), dtype=np.float32)
+        found: list[Neighbors] = []
+        understood = np.isfinite(classes.vectors).all(axis=1)
+        crowding = self.checkpoint.text_space.crowding(classes.vectors[understood])
         for first in range(0, len(starts_s), _CHUNK_WINDOWS):
             part = slice(first, min(first + _CHUNK_WINDOWS, len(starts_s)))
             embeddings = self.checkpoint.embed(recording, starts_s[part], window_s)
-            rows[part] = probabilities(
-                embeddings,
-                vectors,
-                scale=self.checkpoint.scale,
-                crowding=crowding,
-                temperature=self.checkpoint.temperature,
-            )
+            logits = np.full((len(embeddings), len(classes.names)), -np.inf)
+            if understood.any():
+                words = classes.vectors[understood]
+                logits[:, understood] = label_logits(embeddings, words, scale=self.checkpoint.scale, crowding=crowding)
+            logits /= self.checkpoint.temperature
+            logits[~np.isfinite(embeddings).all(axis=1)] = np.nan
+            if self.memory is not None and classes.shown:
+                found.append(self.memory.search(embeddings, NEIGHBORS, classes.shown))
+                logits = self._recalled(logits, found[-1], classes)
+            rows[part] = softmax(logits)
             if progress is not None:
                 progress(part.stop / len(starts_s))
         return Timeline(
             recording=recording,
-            labels=labels,
+            labels=classes.names,
             starts_s=starts_s,
             window_s=window_s,
             probabilities=rows,
             min_segment_s=window_s / 2 if min_segment_s is None else min_segment_s,
             unsure_when=self.unsure_when,
             model=self.checkpoint.name,
+            recalled=Recalled.of(self.memory, found, classes.shown) if self.memory is not None and found else None,
         )
+
+    def _recalled(self, logits: NDArray[np.float64], neighbors: Neighbors, classes: _Classes) -> NDArray[np.float64]:
+        from kinelex.retrieval.recollection import remembered_logits, with_remembered
+
+        assert self.memory is not None
+        numbers = self.memory.labels_of(neighbors, classes.shown)
+        sizes = self.memory.sizes(classes.shown, len(classes.names))
+        return with_remembered(logits, remembered_logits(neighbors, numbers, sizes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Classes:
+    """What is chosen among.
+
+    Args:
+        names: the labels as the user wrote them.
+        vectors: ``(label, text)``; a row of NaN for one whose words nobody understands.
+        shown: which of them each remembered label means.
+    """
+
+    names: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    shown: dict[str, int]
 
 
 def window_starts(recording: Recording, window_s: float, hop_s: float | None = None) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +21,77 @@ from kinelex.signal.recording import Recording
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kinelex.retrieval.memory import Example, Memory
+    from kinelex.retrieval.neighbors import Neighbors
+
 COLUMNS = ("start_s", "end_s", "activity", "probability", "unsure", "quality")
-"""The columns of `Timeline.to_frame` and of the CSV."""
+"""The columns of `Timeline.to_frame` and of the CSV; with a memory, ``neighbors`` comes behind them."""
+
+NEAREST = 3
+"""So many remembered examples are named as the reason for a segment."""
 
 GOOD, NO_SIGNAL = "good", "no signal"
 
 _SHOWN = 20  # segments in a printed timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """A remembered example that speaks for an answer.
+
+    Args:
+        example: which one.
+        similarity: the cosine between it and the window that is nearest to it.
+    """
+
+    example: Example
+    similarity: float
+
+    def __str__(self) -> str:
+        return f"{self.example}: {self.similarity:.2f}"
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain rounded values; a time that is not known is None."""
+        of = self.example
+        start_s, end_s = (None if np.isnan(at) else round(at, 3) for at in (of.start_s, of.end_s))
+        return {
+            "id": of.id, "label": of.label, "recording": of.recording, "start_s": start_s, "end_s": end_s,
+            "similarity": round(self.similarity, 4),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recalled:
+    """What a memory had to say about the windows of a recording.
+
+    Args:
+        neighbors: the nearest examples of every window, among those of the labels to choose from.
+        examples: each of these, by its id.
+        shown: the number of the label that each remembered label means.
+    """
+
+    neighbors: Neighbors
+    examples: Mapping[int, Example]
+    shown: Mapping[str, int]
+
+    @classmethod
+    def of(cls, memory: Memory, found: Sequence[Neighbors], shown: Mapping[str, int]) -> Recalled:
+        """What was found in a memory, part by part of the windows."""
+        neighbors = found[0].stacked(found, found[0].ids.shape[1])
+        ids = np.unique(neighbors.ids[neighbors.present])
+        return cls(neighbors, {example.id: example for example in memory.examples(ids.tolist())}, shown)
+
+    def nearest(self, windows: NDArray[np.bool_], label: int, count: int = NEAREST) -> tuple[Neighbor, ...]:
+        """The nearest examples of a label among the neighbors of some windows, nearest first."""
+        ids, similarity = self.neighbors.ids[windows].ravel(), self.neighbors.similarity[windows].ravel()
+        best: dict[int, float] = {}
+        for one in np.argsort(-np.nan_to_num(similarity, nan=-np.inf), kind="stable").tolist():
+            example = self.examples.get(int(ids[one]))
+            if example is not None and self.shown[example.label] == label:
+                best.setdefault(example.id, float(similarity[one]))
+                if len(best) == count:
+                    break
+        return tuple(Neighbor(self.examples[i], near) for i, near in best.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +105,7 @@ class Segment:
         probability: mean probability of that label over the stretch; NaN where there is no signal.
         unsure: too close to guessing, or too little signal (see `Unsure`).
         quality: ``"good"``, ``"no signal"``, or how much is missing.
+        neighbors: the remembered examples of this activity that are nearest to it.
     """
 
     start_s: float
@@ -47,6 +114,7 @@ class Segment:
     probability: float
     unsure: bool
     quality: str = GOOD
+    neighbors: tuple[Neighbor, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -100,6 +168,7 @@ class Timeline:
         min_segment_s: shorter segments join a neighbour.
         unsure_when: the rule for ``unsure``.
         model: name of the model that answered.
+        recalled: what its memory said; None without one.
     """
 
     recording: Recording
@@ -110,6 +179,7 @@ class Timeline:
     min_segment_s: float = 0.0
     unsure_when: Unsure = field(default_factory=Unsure)
     model: str = ""
+    recalled: Recalled | None = None
 
     @cached_property
     def windows(self) -> tuple[Window, ...]:
@@ -161,8 +231,9 @@ class Timeline:
         """Segments as a pandas table with the columns `COLUMNS`."""
         import pandas as pd
 
+        columns = self._columns
         return pd.DataFrame(
-            [[getattr(segment, column) for column in COLUMNS] for segment in self.segments], columns=list(COLUMNS)
+            [[getattr(segment, column) for column in columns] for segment in self.segments], columns=list(columns)
         )
 
     def windows_frame(self) -> pd.DataFrame:
@@ -177,7 +248,11 @@ class Timeline:
 
     def to_records(self) -> list[dict[str, Any]]:
         """Segments as plain values for JSON."""
-        return [segment.to_record() for segment in self.segments]
+        records = [segment.to_record() for segment in self.segments]
+        if self.recalled is not None:
+            for record, segment in zip(records, self.segments, strict=True):
+                record["neighbors"] = [neighbor.to_record() for neighbor in segment.neighbors]
+        return records
 
     def to_csv(self, path: str | Path) -> Path:
         """Write the segments as CSV with the columns `COLUMNS`, whole or not at all.
@@ -186,10 +261,11 @@ class Timeline:
         """
         with artifact.staged(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for record in self.to_records():
+            writer.writerow(self._columns)
+            for record, segment in zip(self.to_records(), self.segments, strict=True):
                 record["unsure"] = str(record["unsure"]).lower()
-                writer.writerow(["" if record[column] is None else record[column] for column in COLUMNS])
+                record["neighbors"] = "; ".join(str(neighbor) for neighbor in segment.neighbors)
+                writer.writerow(["" if record[column] is None else record[column] for column in self._columns])
         return Path(path)
 
     def plot(self, path: str | Path | None = None) -> Any:
@@ -241,6 +317,10 @@ class Timeline:
         head = "".join(f"<th>{name}</th>" for name in ("from", "to", "activity", "probability", "", "quality"))
         return f"<p>{html.escape(self._headline())}</p><table><tr>{head}</tr>{rows}</table>{more}"
 
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        return COLUMNS if self.recalled is None else (*COLUMNS, "neighbors")
+
     def _headline(self) -> str:
         count = len(self.segments)
         return (
@@ -267,13 +347,19 @@ class Timeline:
         measured = float(seconds @ self.cells.measured[first:last] / seconds.sum())
         support = float(self.cells.support[first:last].max())
         probability = float("nan") if label == NO_LABEL else float(np.clip(self._mean(first, last)[label], 0.0, 1.0))
+        start_s, end_s = float(self.cells.edges_s[first]), float(self.cells.edges_s[last])
+        neighbors: tuple[Neighbor, ...] = ()
+        if self.recalled is not None and label != NO_LABEL:
+            inside = (self.starts_s < end_s) & (self.starts_s + self.window_s > start_s)
+            neighbors = self.recalled.nearest(inside, label)
         return Segment(
-            start_s=float(self.cells.edges_s[first]),
-            end_s=float(self.cells.edges_s[last]),
+            start_s=start_s,
+            end_s=end_s,
             activity=None if label == NO_LABEL else self.labels[label],
             probability=probability,
             unsure=bool(self.unsure_when(probability, min(measured, support), len(self.labels))),
             quality=NO_SIGNAL if label == NO_LABEL else quality_words(measured),
+            neighbors=neighbors,
         )
 
 

@@ -15,7 +15,7 @@ from torch.optim import AdamW
 from kinelex.errors import BadRecipe
 from kinelex.training.averaging import AveragedWeights
 from kinelex.training.metrics import MetricsLog
-from kinelex.training.pretrain_recipe import PretrainRecipe
+from kinelex.training.pretraining.recipe import PretrainRecipe
 from kinelex.training.recipe import Recipe
 from kinelex.training.state import resume_state, save_state
 
@@ -164,7 +164,7 @@ def run_updates(
         if step - 1 >= schedule.average_from * schedule.steps or last:
             learner.average.update(learner.model)
         if not math.isfinite(values["loss"]):
-            raise BadRecipe(f"the loss is {values['loss']} after step {step}: lower optimizer.learning_rate")
+            raise BadRecipe(f"the loss is {values['loss']} after step {step}: lower the learning rate")
         if log is not None and (step % schedule.log_every == 0 or last):
             log.write(step=step, **values)
         if log is not None and measure is not None and learner.average.weights and (step % measure.every == 0 or last):

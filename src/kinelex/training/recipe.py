@@ -191,6 +191,11 @@ class Recipe(Readable):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU if there is one.")
     compile: bool = Field(False, description="Compile the network with torch.compile.")
     pretrained: str | None = Field(None, description="Folder of a pretraining run whose encoder this run begins with.")
+    text_encoder: str | None = Field(
+        None,
+        description="Name, folder or hub id of the frozen text encoder; all-MiniLM-L6-v2 when left out. Its vectors are"
+        " as wide as model.text_dim.",
+    )
     threads: int = Field(2, gt=0, description="CPU threads; part of the recipe, because sums depend on it.")
     save_every: int = Field(100, gt=0, description="Steps between two checkpoints to resume from.")
     log_every: int = Field(10, gt=0, description="Steps between two lines of metrics.")

@@ -7,7 +7,7 @@ import math
 from torch import nn
 from torch.optim import AdamW
 
-from kinelex.training.pretrain_recipe import PretrainRecipe
+from kinelex.training.pretraining.recipe import PretrainRecipe
 from kinelex.training.randomness import numpy_generator
 from kinelex.training.recipe import Optimizer, Recipe
 

@@ -77,12 +77,11 @@ class Scorer:
 
     Args:
         root: the folder of all data sets.
-        encoder: the text encoder of the runs.
         vocabulary: the standard vocabulary when left out.
     """
 
-    def __init__(self, root: Path, encoder: TextEncoder, vocabulary: Vocabulary | None = None) -> None:
-        self._root, self._encoder, self._vocabulary = root, encoder, vocabulary or Vocabulary.standard()
+    def __init__(self, root: Path, vocabulary: Vocabulary | None = None) -> None:
+        self._root, self._vocabulary = root, vocabulary or Vocabulary.standard()
         self._laid_out: dict[str, tuple[EvaluationSet, Units]] = {}
 
     def laid_out(self, name: str) -> tuple[EvaluationSet, Units]:
@@ -92,10 +91,10 @@ class Scorer:
             self._laid_out[name] = source, lay_out(source.sessions(), ZeroShotProtocol())
         return self._laid_out[name]
 
-    def candidates(self, name: str, texts: Texts, checkpoint: Checkpoint) -> Candidates | None:
+    def candidates(self, name: str, texts: Texts, checkpoint: Checkpoint, encoder: TextEncoder) -> Candidates | None:
         """What is chosen among; nothing where two official names mean one label."""
         source, _ = self.laid_out(name)
-        reader = checkpoint.label_encoder(self._encoder)
+        reader = checkpoint.label_encoder(encoder)
         try:
             return closed_set(name, source.declared, texts, self._vocabulary, reader)
         except BadLabels:
@@ -103,13 +102,15 @@ class Scorer:
                 raise
             return None
 
-    def score(self, checkpoint: Checkpoint, name: str, spaces: Sequence[TextSpaceKind] = ()) -> Iterator[SetScore]:
-        """Score a checkpoint on one set."""
+    def score(
+        self, checkpoint: Checkpoint, name: str, encoder: TextEncoder, spaces: Sequence[TextSpaceKind] = ()
+    ) -> Iterator[SetScore]:
+        """Score a checkpoint on one set, with the text encoder that it was trained with."""
         _, units = self.laid_out(name)
         embeddings = embed(checkpoint, units)
         usable = np.asarray(np.isfinite(embeddings).all(axis=1))
         for texts in TEXTS:
-            candidates = self.candidates(name, texts, checkpoint)
+            candidates = self.candidates(name, texts, checkpoint, encoder)
             if candidates is None:
                 continue
             truth = np.array([candidates.class_of_label[label] for label in units.labels])
@@ -128,13 +129,16 @@ class Scorer:
                 )
 
 
-def score_run(home: Path, sets: Sequence[str], scorer: Scorer, spaces: Sequence[TextSpaceKind]) -> tuple[SetScore, ...]:
+def score_run(
+    home: Path, sets: Sequence[str], scorer: Scorer, encoder: TextEncoder, spaces: Sequence[TextSpaceKind]
+) -> tuple[SetScore, ...]:
     """The scores of a finished run on the sets that it left out, from its folder where they stand there already.
 
     Args:
         home: the folder of the run.
         sets: what it left out.
         scorer: holds the sets.
+        encoder: the text encoder of the run.
         spaces: parts of the text space to be scored alone, too.
     """
     checkpoint = load_checkpoint(home / "checkpoint")
@@ -147,7 +151,7 @@ def score_run(home: Path, sets: Sequence[str], scorer: Scorer, spaces: Sequence[
             return saved.scores
     except (OSError, ValidationError):
         pass  # not there, or not whole: score again
-    scores = tuple(score for name in sets for score in scorer.score(checkpoint, name, spaces))
+    scores = tuple(score for name in sets for score in scorer.score(checkpoint, name, encoder, spaces))
     write_json(home / _FILE, json.loads(_Saved(**about, scores=scores).model_dump_json()))
     return scores
 

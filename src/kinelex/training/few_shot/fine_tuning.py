@@ -35,11 +35,11 @@ from kinelex.signal import augmentation
 from kinelex.signal.recording import Recording
 from kinelex.signal.windows import windows_of
 from kinelex.training.averaging import AveragedWeights
-from kinelex.training.heads import text_rows
-from kinelex.training.low_rank import add_low_rank, merge_low_rank
+from kinelex.training.few_shot.heads import text_rows
+from kinelex.training.few_shot.low_rank import add_low_rank, merge_low_rank
+from kinelex.training.loop import Learner, Progress, Schedule, run_updates
 from kinelex.training.machine import fast_bf16, reproducible
 from kinelex.training.randomness import seed_of, torch_generator
-from kinelex.training.state import resume_state, save_state
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -86,6 +86,7 @@ class FineTuning(_Section):
     )
     threads: int = Field(2, gt=0, description="CPU threads; part of the settings, because sums depend on it.")
     save_every: int = Field(100, gt=0, description="Steps between two states to resume from.")
+    log_every: int = Field(10, gt=0, description="Steps between two lines of metrics.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +145,7 @@ def fine_tune(
     settings: FineTuning | None = None,
     folder: str | Path | None = None,
     *,
-    progress: Callable[[int, float], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Checkpoint:
     """Fine-tune a copy of a model, or go on with the run in `folder`; the result is the same to the bit.
 
@@ -153,8 +154,8 @@ def fine_tune(
         windows: what it learns from.
         texts: ``(class, text)`` raw unit vectors of the text encoder, one per class.
         settings: the defaults when left out.
-        folder: of the run; states to resume from are kept there. Nothing is kept when left out.
-        progress: called after every update with the number of updates and the loss.
+        folder: of the run; metrics and states to resume from are kept there. Nothing is kept when left out.
+        progress: called after every update.
 
     Returns:
         The averaged weights, part of the way back to those before, to be used with the same texts: its text space and
@@ -175,8 +176,8 @@ def fine_tune(
         model = _learner(checkpoint.model, settings)
         optimizer = _optimizer(model, settings)
         average = AveragedWeights(settings.average_decay)
-        done = 0 if folder is None else resume_state(Path(folder) / "states", run_hash, model, average, optimizer)
-        for step in range(done, settings.steps):
+
+        def update(step: int) -> dict[str, float]:
             chosen = _drawn(step, len(label), settings)
             signal, valid = _changed(rows, chosen, step, settings, model.config.grid_hz)
             torch.manual_seed(seed_of(settings.seed, step, "dropout"))
@@ -188,17 +189,19 @@ def fine_tune(
             loss = F.cross_entropy(logits, label[chosen], share, label_smoothing=settings.smoothing)
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
             optimizer.step()
-            if not math.isfinite(float(loss.detach())):
-                raise BadRecipe(f"the loss is {float(loss.detach())} after step {step + 1}: lower learning_rate")
-            last = step + 1 == settings.steps
-            if step + 1 > settings.average_from * settings.steps:
-                average.update(model)
-            if folder is not None and ((step + 1) % settings.save_every == 0 or last):
-                save_state(Path(folder) / "states", step + 1, run_hash, model, average, optimizer)
-            if progress is not None:
-                progress(step + 1, float(loss.detach()))
+            return {"loss": float(loss.detach()), "gradient_norm": float(norm)}
+
+        schedule = Schedule(
+            steps=settings.steps,
+            batch_windows=min(settings.batch_windows, len(label)),
+            average_from=settings.average_from,
+            save_every=settings.save_every,
+            log_every=settings.log_every,
+        )
+        learner = Learner(model, optimizer, average)
+        run_updates(schedule, learner, update, None if folder is None else Path(folder), run_hash, progress=progress)
         tuned = checkpoint.described(model=_averaged(model, average, checkpoint.model))
     return between(checkpoint, tuned, settings.keep)
 
@@ -325,7 +328,7 @@ def _claim(
         return ""
     windows = {"signal": rows.signal, "valid": rows.valid, "gravity": rows.gravity, "placement": rows.placement}
     run = {
-        "settings": settings.model_dump(mode="json", exclude={"save_every"}),
+        "settings": settings.model_dump(mode="json", exclude={"save_every", "log_every"}),
         "model": _hash_of(checkpoint.model.state_dict()),
         "temperature": checkpoint.temperature,
         "windows": _hash_of({**windows, "label": label}),

@@ -21,14 +21,21 @@ from kinelex.errors import BadRecipe, CorruptArtifact
 from kinelex.model import AlignedModel, ModelConfig
 from kinelex.model.descriptions import Descriptions
 from kinelex.model.patches import cut_patches
-from kinelex.training import Corpus, PretrainRecipe, Recipe, align, pretrain, pretraining_step, train
+from kinelex.training import Corpus, PretrainRecipe, Recipe, pretrain, train
 from kinelex.training.batches import Batch, Batches
 from kinelex.training.machine import Precision
 from kinelex.training.masking import Masking
 from kinelex.training.metrics import read_metrics
-from kinelex.training.pretrain import _any_names
-from kinelex.training.pretrained import SHAPE, encoder_weights, load_pretrained, read_pretrained, save_pretrained
-from kinelex.training.pretraining_step import Pretrainer, PretrainingStep, cover, samples_of
+from kinelex.training.pretraining import step as pretraining_step
+from kinelex.training.pretraining.encoder import (
+    SHAPE,
+    encoder_weights,
+    load_pretrained,
+    read_pretrained,
+    save_pretrained,
+)
+from kinelex.training.pretraining.run import _any_names
+from kinelex.training.pretraining.step import Pretrainer, PretrainingStep, cover, samples_of
 from kinelex.training.randomness import torch_generator
 from tests.training.conftest import small_recipe
 from tests.training.run_tiny_pretraining import Words, tiny
@@ -251,7 +258,7 @@ def begun(recipe: Recipe, corpus: Corpus, folder: Path, monkeypatch: pytest.Monk
         raise _Begun
 
     with monkeypatch.context() as patch, pytest.raises(_Begun):
-        patch.setattr(align, "update_on", first)
+        patch.setattr(alignment_run, "update_on", first)
         train(recipe, corpus, folder, encoder=Words())  # type: ignore[arg-type]
     return seen[0]
 

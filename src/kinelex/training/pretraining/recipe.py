@@ -77,6 +77,11 @@ class PretrainRecipe(Readable):
         "auto", description="auto: bf16 where the processor multiplies it fast, else fp32."
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU if there is one.")
+    text_encoder: str | None = Field(
+        None,
+        description="Name, folder or hub id of the frozen text encoder, which says what channels mean;"
+        " all-MiniLM-L6-v2 when left out. Its vectors are as wide as model.text_dim.",
+    )
     threads: int = Field(2, gt=0, description="CPU threads; part of the recipe, because sums depend on it.")
     save_every: int = Field(100, gt=0, description="Steps between two checkpoints to resume from.")
     log_every: int = Field(10, gt=0, description="Steps between two lines of metrics.")

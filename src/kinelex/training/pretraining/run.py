@@ -22,10 +22,10 @@ from kinelex.training.corpus import Corpus
 from kinelex.training.loop import Learner, Progress, Schedule, run_updates
 from kinelex.training.machine import Precision, device_of, reproducible
 from kinelex.training.metrics import read_metrics
-from kinelex.training.pretrain_curves import draw_pretraining
-from kinelex.training.pretrain_recipe import PretrainRecipe
-from kinelex.training.pretrained import FOLDER, save_pretrained
-from kinelex.training.pretraining_step import Pretrainer, PretrainingStep
+from kinelex.training.pretraining.curves import draw_pretraining
+from kinelex.training.pretraining.encoder import FOLDER, save_pretrained
+from kinelex.training.pretraining.recipe import PretrainRecipe
+from kinelex.training.pretraining.step import Pretrainer, PretrainingStep
 from kinelex.training.randomness import seed_of
 from kinelex.training.updates import adamw, learning_rate, patch_length
 

@@ -19,8 +19,8 @@ from kinelex.model import AlignedModel, Checkpoint, LabelTable, ModelConfig, Tex
 from kinelex.model.embedding import embed_inputs, embed_windows, window_inputs
 from kinelex.signal.channel import Channel
 from kinelex.signal.recording import Interval, Recording
-from kinelex.training.finetune import FineTuning, LabeledWindows, between, fine_tune, labeled_windows
-from kinelex.training.heads import text_head
+from kinelex.training.few_shot.fine_tuning import FineTuning, LabeledWindows, between, fine_tune, labeled_windows
+from kinelex.training.few_shot.heads import text_head
 
 SCRIPT = Path(__file__).with_name("run_tiny_fine_tuning.py")
 ROOT = SCRIPT.parents[2]
@@ -85,7 +85,7 @@ def test_it_learns_from_few_windows_and_leaves_the_model_alone(weights: str) -> 
     losses: list[float] = []
     rate = {"all": 3e-3, "head": 1e-2, "low-rank": 1e-2}[weights]
     chosen = settings(weights=weights, learning_rate=rate, steps=60)
-    tuned = fine_tune(start, examples(), TEXTS, chosen, progress=lambda _, loss: losses.append(loss))
+    tuned = fine_tune(start, examples(), TEXTS, chosen, progress=lambda at: losses.append(at.loss))
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
     assert right(tuned, held) > max(0.9, right(start, held))
     assert not tuned.model.training
@@ -129,7 +129,7 @@ def test_every_class_counts_alike() -> None:
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0  # the same pass as in evaluation
     losses: list[float] = []
-    fine_tune(start, many, TEXTS, settings(steps=1, **plain), progress=lambda _, loss: losses.append(loss))
+    fine_tune(start, many, TEXTS, settings(steps=1, **plain), progress=lambda at: losses.append(at.loss))
     chance = text_head(start, TEXTS).probabilities(embed_inputs(start.model, many.inputs))
     label = many.label.numpy()
     own = -np.log(chance[np.arange(len(label)), label])
@@ -162,7 +162,7 @@ def test_killed_and_started_again_it_ends_in_the_same_bits(tmp_path: Path) -> No
     steps: list[int] = []
     whole = fine_tune(untrained(), examples(), TEXTS, settings(**LONG), tmp_path / "whole")
     again = fine_tune(
-        untrained(), examples(), TEXTS, settings(**LONG), tmp_path / "killed", progress=lambda s, _: steps.append(s)
+        untrained(), examples(), TEXTS, settings(**LONG), tmp_path / "killed", progress=lambda at: steps.append(at.step)
     )
     assert steps[0] > 8, "it went on where it was"
     assert again.fingerprint == whole.fingerprint
@@ -177,7 +177,7 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadRecipe, match="other windows"):
         fine_tune(untrained(), examples(seed=1), TEXTS, settings(steps=2), tmp_path)
     steps: list[int] = []
-    fine_tune(untrained(), examples(), TEXTS, settings(steps=2), tmp_path, progress=lambda step, _: steps.append(step))
+    fine_tune(untrained(), examples(), TEXTS, settings(steps=2), tmp_path, progress=lambda at: steps.append(at.step))
     assert not steps, "the weights are there already"
 
 

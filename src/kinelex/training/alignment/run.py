@@ -18,17 +18,17 @@ from kinelex.language.vocabulary import Vocabulary
 from kinelex.model.aligned import AlignedModel
 from kinelex.model.checkpoint import Checkpoint, LabelTable
 from kinelex.model.descriptions import Descriptions
-from kinelex.training.alignment_step import AlignmentStep
+from kinelex.training.alignment.curves import draw_curves
+from kinelex.training.alignment.prototypes import label_prototypes
+from kinelex.training.alignment.step import AlignmentStep
 from kinelex.training.averaging import AveragedWeights
 from kinelex.training.batches import Batch, Batches
 from kinelex.training.claim import claim, recordings_hash
 from kinelex.training.corpus import Corpus
-from kinelex.training.curves import draw_curves
 from kinelex.training.loop import Learner, Measure, Progress, Schedule, run_updates
 from kinelex.training.machine import Precision, compile_network, device_of, reproducible
 from kinelex.training.metrics import read_metrics
-from kinelex.training.pretrained import Pretrained, read_pretrained
-from kinelex.training.prototypes import label_prototypes
+from kinelex.training.pretraining.encoder import Pretrained, read_pretrained
 from kinelex.training.randomness import seed_of
 from kinelex.training.recipe import Recipe
 from kinelex.training.text import TrainingText, encode_labels
@@ -73,6 +73,7 @@ def train(
         raise BadRecipe(f"the corpus has {corpus.grid_hz:g} Hz and the recipe's model {recipe.model.grid_hz:g} Hz")
     device = device_of(recipe)
     batches = Batches(corpus, recipe, vocabulary, device)
+    described = Descriptions.encoded(recipe.model, encoder)
     learned = recipe.model.label_side != "sentence"
     center = recipe.targets.center and not learned
     text = encode_labels(batches.labels, vocabulary, encoder, center=center, tokens=learned)
@@ -84,7 +85,7 @@ def train(
     run_hash = claim(folder, recipe, inputs, aside=["temperature"])
 
     with reproducible(recipe.threads):
-        model = _new_model(recipe, encoder)
+        model = _new_model(recipe, described)
         if pretrained is not None:
             pretrained.into(model)
         model.to(device)
@@ -95,7 +96,9 @@ def train(
         trained_on = recipe.train if pretrained is None else tuple(dict.fromkeys(recipe.train + pretrained.trained_on))
 
         def checkpoint_now() -> Checkpoint:
-            return _checkpoint(recipe, average, text, encoder, batches, trained_on)
+            averaged = _new_model(recipe, described)
+            averaged.load_state_dict(average.weights)
+            return _checkpoint(recipe, averaged.eval(), text, encoder, batches, trained_on)
 
         def update(step: int) -> dict[str, float]:
             loss, norm = update_on(batches.at(step), step, recipe, objective, model, optimizer, precision)
@@ -205,23 +208,19 @@ def _begun_with(recipe: Recipe) -> Pretrained | None:
     return pretrained
 
 
-def _new_model(recipe: Recipe, encoder: TextEncoder) -> AlignedModel:
+def _new_model(recipe: Recipe, described: Descriptions) -> AlignedModel:
     torch.manual_seed(seed_of(recipe.seed, 0, "weights"))
-    model = AlignedModel(recipe.model, Descriptions.encoded(recipe.model, encoder))
-    return model.train()
+    return AlignedModel(recipe.model, described).train()
 
 
 def _checkpoint(
     recipe: Recipe,
-    average: AveragedWeights,
+    model: AlignedModel,
     text: TrainingText,
     encoder: TextEncoder,
     batches: Batches,
     trained_on: tuple[str, ...],
 ) -> Checkpoint:
-    model = _new_model(recipe, encoder)
-    model.load_state_dict(average.weights)
-    model.eval()
     space = text.space
     if recipe.model.label_side == "sentence" and recipe.targets.leaning:
         space = replace(space, anchors=text.phrases)

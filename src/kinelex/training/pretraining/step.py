@@ -20,7 +20,7 @@ from kinelex.training.machine import Precision
 from kinelex.training.masking import Hidden, Masking, hide
 from kinelex.training.objectives.patch_contrast import BalancedSum, patch_contrast
 from kinelex.training.objectives.reconstruction import Reconstruction, reconstruction_loss
-from kinelex.training.pretrain_recipe import PretrainRecipe, View
+from kinelex.training.pretraining.recipe import PretrainRecipe, View
 from kinelex.training.randomness import torch_generator
 
 

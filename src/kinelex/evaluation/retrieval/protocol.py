@@ -1,0 +1,75 @@
+"""The rules of an evaluation with retrieval, as data that is saved with every result."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from kinelex.evaluation.label_budget import Budget
+from kinelex.retrieval.evidence import EvidenceConfig
+from kinelex.retrieval.gate_training import GateRecipe
+
+System = Literal["base", "vote", "fixed", "gated"]
+SYSTEMS: tuple[System, ...] = ("base", "vote", "fixed", "gated")
+"""The backbone's own answer; the share of its neighbors; both with one weight (MoRA[B]); with a gate (MoRA[F])."""
+
+NOTHING_TRAINED = "none"
+"""The budget in which all windows of the training side are remembered, and nothing is trained but the gate."""
+
+ALL = "all"
+"""The budget of the whole training side."""
+
+
+class RetrievalProtocol(BaseModel):
+    """What is learned from, what is remembered, and how the four systems answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    budgets: tuple[str, ...] = Field(
+        (NOTHING_TRAINED, "1", "2", "3", "5", "10", ALL),
+        min_length=1,
+        description="Labeled windows: so many per class, or all of the training side, for a head on frozen vectors and"
+        " for the memory; none: all are remembered and no head is trained.",
+    )
+    window_s: float = Field(6.0, gt=0, description="Seconds of signal in a window.")
+    folds: int = Field(5, ge=2, description="Of people; with fewer people than that, each is one.")
+    draws: tuple[int, ...] = Field(
+        (0, 1, 2, 3, 4), min_length=1, description="Each draws other labeled windows, and trains other gates."
+    )
+    k: int = Field(5, ge=1, description="Neighbors of a window; fewer where no class has so many examples.")
+    evidence: EvidenceConfig = Field(
+        default_factory=EvidenceConfig, description="How the labels of the neighbors become a distribution."
+    )
+    weight: float = Field(0.5, ge=0, le=1, description="Of retrieval, where one is the same for all windows.")
+    gate: GateRecipe = Field(
+        default_factory=GateRecipe, description="How gates are trained; their seed is replaced by that of the draw."
+    )
+    inner_folds: int = Field(
+        5, ge=2, description="Of the labeled windows' people: a gate learns from answers to people who are left out."
+    )
+    most_windows: int | None = Field(
+        None, ge=10, description="Of a larger data set every second, third ... window is taken."
+    )
+    bootstrap: int = Field(2000, ge=100, description="Bootstrap draws of subjects.")
+    level: float = Field(0.95, gt=0.5, lt=1, description="Probability that the intervals over subjects are to cover.")
+    seed: int = Field(0, ge=0, description="Of the folds and of the bootstrap draws.")
+
+    @field_validator("budgets")
+    @classmethod
+    def _budgets(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for text in values:
+            if text not in (NOTHING_TRAINED, ALL):
+                Budget.parse(text)
+        return values
+
+    @field_validator("budgets", "draws")
+    @classmethod
+    def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(values)) != len(values):
+            raise ValueError(f"{', '.join(map(str, values))}: each may be named once")
+        return values
+
+    def budget(self, text: str) -> Budget:
+        """A budget of windows."""
+        return Budget(share=1.0) if text in (NOTHING_TRAINED, ALL) else Budget.parse(text)

@@ -1,0 +1,185 @@
+"""The four systems on one split: what each of them answers to the windows of people whom nothing was learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinelex.errors import BadSamples, MissingDependency
+from kinelex.evaluation.label_budget import LabelSplit, subject_folds
+from kinelex.evaluation.retrieval.protocol import NOTHING_TRAINED, RetrievalProtocol, System
+from kinelex.evaluation.retrieval.targets import Embedded, Target
+from kinelex.retrieval.evidence import EvidenceConfig, evidence
+from kinelex.retrieval.fusion import fuse
+from kinelex.retrieval.gate_examples import GateExamples
+from kinelex.retrieval.gate_training import train_gate
+from kinelex.retrieval.indexes import ExactIndex
+from kinelex.retrieval.neighbors import Neighbors, search_outside
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the systems say to the tested windows.
+
+    Args:
+        probabilities: ``(window, class)`` of each system.
+        weights: ``(window,)`` the gate's, of retrieval.
+        gated_by: ``"gate"``, or the fixed weight that was better than it on windows that were held out.
+    """
+
+    probabilities: dict[System, Floats]
+    weights: Floats
+    gated_by: str
+
+
+def answers(
+    seen: Embedded, target: Target, split: LabelSplit, budget: str, protocol: RetrievalProtocol, draw: int
+) -> Answers:
+    """Learn from the labeled windows, and answer to the others.
+
+    Args:
+        seen: the vectors of all windows; those of the split are finite.
+        target: what they are windows of.
+        split: which are labeled, and which are tested.
+        budget: whether a head is trained on the labeled ones.
+        protocol: the rules.
+        draw: seed of the gate.
+    """
+    labeled, test = split.labeled, split.test
+    vectors = _unit(seen.vectors)
+    index = ExactIndex(vectors.shape[1])
+    index.add(labeled, vectors[labeled])
+    found = index.search(vectors[test], _neighbors(target, labeled, protocol))
+    retrieved = _evidence(found, target, protocol.evidence)
+    base = _base(seen, target, labeled, test, budget)
+    weights, by = _gate(seen, target, index, labeled, base, test, budget, protocol, draw)
+    return Answers(
+        probabilities={
+            "base": base,
+            "vote": _evidence(found, target, EvidenceConfig(strategy="vote")),
+            "fixed": fuse(base, retrieved, protocol.weight, compat=protocol.gate.compat),
+            "gated": fuse(base, retrieved, weights, compat=protocol.gate.compat),
+        },
+        weights=weights,
+        gated_by=by,
+    )
+
+
+def _base(seen: Embedded, target: Target, labeled: Rows, asked: Rows, budget: str) -> Floats:
+    """What the backbone says by itself: by words, by a head on its vectors, or nothing (rows of NaN)."""
+    if budget != NOTHING_TRAINED:
+        return head_probabilities(seen.vectors, target.truth, labeled, asked, len(target.classes))
+    if seen.words is None:
+        return np.full((len(asked), len(target.classes)), np.nan)
+    return seen.words[asked].astype(np.float64)
+
+
+def head_probabilities(vectors: NDArray[np.float32], truth: Rows, labeled: Rows, asked: Rows, classes: int) -> Floats:
+    """Logistic regression on standardized frozen vectors.
+
+    Args:
+        vectors: ``(window, number)``.
+        truth: ``(window,)`` class numbers.
+        labeled: windows to learn from.
+        asked: windows to answer to.
+        classes: how many there are; one without a labeled window has no chance.
+
+    Returns:
+        ``(asked, class)``.
+    """
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.preprocessing import StandardScaler
+    except ImportError:
+        raise MissingDependency("a head needs scikit-learn: pip install 'kinelex[train]'") from None
+    chances = np.zeros((len(asked), classes))
+    present = np.unique(truth[labeled])
+    if len(present) == 1:
+        chances[:, present[0]] = 1.0
+        return chances
+    scaler = StandardScaler().fit(vectors[labeled].astype(np.float64))
+    head = LogisticRegression(C=0.1, max_iter=2000).fit(scaler.transform(vectors[labeled]), truth[labeled])
+    chances[:, head.classes_] = head.predict_proba(scaler.transform(vectors[asked]))
+    return chances
+
+
+def _gate(
+    seen: Embedded,
+    target: Target,
+    index: ExactIndex,
+    labeled: Rows,
+    base: Floats,
+    test: Rows,
+    budget: str,
+    protocol: RetrievalProtocol,
+    draw: int,
+) -> tuple[Floats, str]:
+    """The weight of retrieval in each tested window, from a gate that learned from the labeled ones alone.
+
+    Neither model nor memory knew the people to whom they answer while it learned. Where the gate is no better than the
+    best of a few fixed weights, on windows that were held out from it, that weight is taken in its place.
+    """
+    groups = target.subjects[labeled]
+    own = None if len(np.unique(groups)) < 2 else groups.tolist()
+    vectors = _unit(seen.vectors)
+    found = search_outside(
+        lambda rows, k: index.search(vectors[labeled[rows]], k),
+        len(labeled),
+        _neighbors(target, labeled, protocol),
+        ids=labeled,
+        own_ids=labeled,
+        groups=own,
+        own_groups=own,
+    )
+    retrieved = _evidence(found, target, protocol.evidence)
+    known = _crossed(seen, target, labeled, budget, protocol)
+    examples = GateExamples(target.features[labeled], known, retrieved, target.truth[labeled], groups)
+    try:
+        trained = train_gate(examples, protocol.gate.model_copy(update={"seed": draw}))
+    except BadSamples:
+        return np.full(len(test), protocol.weight), f"{protocol.weight:g}"
+    best = min(trained.fixed, key=lambda weight: trained.fixed[weight])
+    reached = trained.curve[trained.best - 1].held_out
+    if not reached < trained.fixed[best]:
+        return np.full(len(test), best), f"{best:g}"
+    return trained.gate.weights(target.features[test]), "gate"
+
+
+def _crossed(seen: Embedded, target: Target, labeled: Rows, budget: str, protocol: RetrievalProtocol) -> Floats:
+    """What the base says to labeled windows of people whom it did not learn from, ``(labeled, class)``."""
+    if budget == NOTHING_TRAINED:
+        return _base(seen, target, labeled, labeled, budget)
+    people, groups = np.unique(target.subjects[labeled], return_inverse=True)
+    if len(people) > 1:
+        fold = subject_folds([target.names[p] for p in people], protocol.inner_folds, protocol.seed)[groups]
+    else:
+        fold = np.arange(len(labeled)) % min(protocol.inner_folds, len(labeled))
+    chances = np.full((len(labeled), len(target.classes)), np.nan)
+    for number in np.unique(fold):
+        learned, asked = labeled[fold != number], labeled[fold == number]
+        if len(learned):
+            chances[fold == number] = head_probabilities(
+                seen.vectors, target.truth, learned, asked, len(target.classes)
+            )
+    return chances
+
+
+def _neighbors(target: Target, labeled: Rows, protocol: RetrievalProtocol) -> int:
+    """How many neighbors: no more than a class has examples, as those beyond would have to be of others."""
+    return min(protocol.k, int(np.bincount(target.truth[labeled]).max()))
+
+
+def _evidence(found: Neighbors, target: Target, config: EvidenceConfig) -> Floats:
+    labels = np.where(found.present, target.truth[np.maximum(found.ids, 0)], -1)
+    return evidence(labels, target.table, config)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths: Any = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)

@@ -1,0 +1,273 @@
+"""What a model remembers: labeled windows in a durable store, searchable the moment they are in it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kinelex.artifact import MANIFEST
+from kinelex.errors import UnknownName
+from kinelex.retrieval.indexes import IndexConfig, VectorIndex, open_index
+from kinelex.retrieval.neighbors import Neighbors
+from kinelex.retrieval.store import Encoder, ExampleStore
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A remembered window.
+
+    Args:
+        id: its number, which no other example of the memory ever gets.
+        label: what was done in it.
+        subject: who wore the sensors; empty where that is not known.
+        recording: what it was cut from; empty where that is not known.
+        start_s: when it starts in there; NaN where that is not known.
+        end_s: when it ends.
+        added_at: when it was remembered, in UTC.
+    """
+
+    id: int
+    label: str
+    subject: str
+    recording: str
+    start_s: float
+    end_s: float
+    added_at: datetime
+
+    def __str__(self) -> str:
+        where = f" from '{self.recording}'" if self.recording else ""
+        when = "" if np.isnan(self.start_s) else f", {self.start_s:.1f} - {self.end_s:.1f} s"
+        return f"{self.label} (example {self.id}{where}{when})"
+
+
+class Memory:
+    """Remembered examples of one encoder, in a folder or for as long as the process lives.
+
+    Every change is durable when the call returns, and is found by the next search. Several processes may hold a memory
+    of one folder: one at a time writes, and `refresh` brings in what others have written.
+
+    Args:
+        store: the examples.
+        index: an empty one, which is filled with them.
+    """
+
+    def __init__(self, store: ExampleStore, index: VectorIndex) -> None:
+        self._store, self._index = store, index
+        self._indexed: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._follow()
+
+    @classmethod
+    def temporary(cls, encoder: Encoder, config: IndexConfig | None = None) -> Memory:
+        """A memory that is gone when it is.
+
+        Args:
+            encoder: what makes its vectors.
+            config: how to search; exactly when left out.
+        """
+        folder = tempfile.mkdtemp(prefix="kinelex-memory-")
+        memory = cls.open(folder, encoder, config)
+        weakref.finalize(memory, shutil.rmtree, folder, ignore_errors=True)
+        return memory
+
+    @classmethod
+    def open(
+        cls, folder: str | Path, encoder: Encoder, config: IndexConfig | None = None, *, create: bool = True
+    ) -> Memory:
+        """The memory in a folder.
+
+        Args:
+            folder: where it is, or is to be made.
+            encoder: what makes the vectors.
+            config: how to search; exactly when left out.
+            create: make an empty one where there is none.
+
+        Raises:
+            UnknownName: there is none, and none is to be made.
+            WrongEncoder: it holds vectors of another encoder.
+            CorruptArtifact: a file is missing, or not what was written.
+            UnsupportedFormat: a newer Kinelex wrote it.
+            UsageError: the folder holds something else.
+            MissingDependency: the engine's package is not installed.
+        """
+        if create and not (Path(folder) / MANIFEST).exists():
+            ExampleStore.create(folder, encoder)
+        return cls(ExampleStore.open(folder, encoder=encoder), open_index(encoder.width, config))
+
+    def __len__(self) -> int:
+        """How many examples there are."""
+        return len(self._store)
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return self._store.folder
+
+    @property
+    def store(self) -> ExampleStore:
+        """The examples, as tables."""
+        return self._store
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What is remembered, each label once, in the order in which it was first remembered."""
+        return tuple(dict.fromkeys(self._store.labels.tolist()))
+
+    def add(
+        self,
+        vectors: ArrayLike,
+        labels: Sequence[str],
+        *,
+        subjects: Sequence[str | None] | None = None,
+        recordings: Sequence[str | None] | None = None,
+        start_s: ArrayLike | None = None,
+        end_s: ArrayLike | None = None,
+    ) -> NDArray[np.int64]:
+        """Remember windows; arguments and errors are those of `ExampleWriter.add`.
+
+        Returns:
+            The ids of the new examples, ascending.
+        """
+        with ExampleStore.write(self.folder, encoder=self._store.encoder) as writer:
+            ids = writer.add(vectors, labels, subjects=subjects, recordings=recordings, start_s=start_s, end_s=end_s)
+        self.refresh()
+        return ids
+
+    def forget(self, ids: ArrayLike) -> None:
+        """Forget examples.
+
+        Raises:
+            UnknownName: one is not there; then all stay.
+        """
+        with ExampleStore.write(self.folder) as writer:
+            writer.delete(ids)
+        self.refresh()
+
+    def relabel(self, ids: ArrayLike, label: str) -> None:
+        """Give examples another label.
+
+        Raises:
+            UnknownName: one is not there; then all keep theirs.
+            BadLabels: the label is blank.
+        """
+        with ExampleStore.write(self.folder) as writer:
+            writer.relabel(ids, label)
+        self.refresh()
+
+    def compact(self) -> None:
+        """Take forgotten examples off the disk, and keep the others in as few files as can be."""
+        with ExampleStore.write(self.folder) as writer:
+            writer.compact()
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Bring in what was written meanwhile; returns whether there was anything."""
+        changed = self._store.refresh()
+        if changed:
+            self._follow()
+        return changed
+
+    def search(self, vectors: NDArray[np.floating], k: int, labels: Collection[str] | None = None) -> Neighbors:
+        """The nearest examples of windows.
+
+        Args:
+            vectors: ``(window, number)``; a row of NaN, as of a window without signal, has no neighbor.
+            k: how many each is to have.
+            labels: only examples of these; of all when left out.
+
+        Returns:
+            ``(window, k)``.
+        """
+        found = Neighbors.none(len(vectors), k)
+        usable = np.asarray(np.isfinite(vectors).all(axis=1))
+        if not len(self) or not usable.any():
+            return found
+        among = self._among(vectors[usable], k, None if labels is None else dict.fromkeys(labels, 0))
+        found.ids[usable], found.similarity[usable] = among.ids, among.similarity
+        return found
+
+    def _among(self, vectors: NDArray[np.floating], k: int, labels: dict[str, int] | None) -> Neighbors:
+        if labels is None or set(self.labels) <= set(labels):
+            return self._index.search(vectors, k)
+        fetch = k
+        while True:
+            everything = self._index.search(vectors, min(fetch, len(self)))
+            kept = everything.where(self.labels_of(everything, labels) == 0).first(k)
+            if kept.present.all() or fetch >= len(self):
+                return kept
+            fetch *= 4
+
+    def examples(self, ids: Iterable[int] | None = None) -> list[Example]:
+        """Examples by their ids, all of them when left out.
+
+        Raises:
+            UnknownName: one is not there.
+        """
+        store = self._store
+        if ids is None:
+            rows = np.arange(len(store))
+        else:
+            wanted = np.fromiter(ids, dtype=np.int64)
+            rows = np.searchsorted(store.ids, wanted)
+            there = rows < len(store)
+            there[there] = store.ids[rows[there]] == wanted[there]
+            if not there.all():
+                raise UnknownName(f"the memory in '{self.folder}' has no example {wanted[~there][0]}")
+        times = store.added_at[rows].astype("datetime64[us]").tolist()
+        return [
+            Example(
+                id=int(store.ids[row]),
+                label=str(store.labels[row]),
+                subject=str(store.subjects[row]),
+                recording=str(store.recordings[row]),
+                start_s=float(store.start_s[row]),
+                end_s=float(store.end_s[row]),
+                added_at=added_at,
+            )
+            for row, added_at in zip(rows.tolist(), times, strict=True)
+        ]
+
+    def labels_of(self, neighbors: Neighbors, numbers: Mapping[str, int]) -> NDArray[np.int64]:
+        """The class of every neighbor, ``(window, k)``; -1 where there is none, or its label has no class.
+
+        Args:
+            neighbors: what `search` found.
+            numbers: the class of each label that has one.
+        """
+        names, of_example = np.unique(self._store.labels, return_inverse=True)
+        classes = np.array([numbers.get(name, -1) for name in names.tolist()] or [-1], dtype=np.int64)
+        if not len(self):
+            return np.full(neighbors.ids.shape, -1, dtype=np.int64)
+        rows = np.minimum(np.searchsorted(self._store.ids, neighbors.ids), len(self) - 1)
+        return np.where(neighbors.present, classes[of_example[rows]], -1)
+
+    def sizes(self, numbers: Mapping[str, int], count: int) -> NDArray[np.int64]:
+        """How many examples each class has, ``(class,)``.
+
+        Args:
+            numbers: the class of each label that has one.
+            count: classes in all.
+        """
+        names, of_each = np.unique(self._store.labels, return_counts=True)
+        sizes = np.zeros(count, dtype=np.int64)
+        for name, size in zip(names.tolist(), of_each.tolist(), strict=True):
+            if name in numbers:
+                sizes[numbers[name]] += size
+        return sizes
+
+    def _follow(self) -> None:
+        """Let the index hold what the store holds; only what differs is touched."""
+        new = np.setdiff1d(self._store.ids, self._indexed, assume_unique=True)
+        gone = np.setdiff1d(self._indexed, self._store.ids, assume_unique=True)
+        if len(gone):
+            self._index.remove(gone)
+        if len(new):
+            self._index.add(new, self._store.vectors[np.searchsorted(self._store.ids, new)])
+        self._indexed = self._store.ids

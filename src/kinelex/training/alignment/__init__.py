@@ -1,0 +1,1 @@
+"""The stage in which windows and label texts come into one space."""

@@ -1,0 +1,1 @@
+"""The stage before: an encoder learns from signal without labels."""
