@@ -15,6 +15,7 @@ from kinelex.artifact import MANIFEST
 from kinelex.errors import BadLabels, BadSamples, NoTextEncoder, UnknownName, UsageError
 from kinelex.hub import fetch_from_hub, hub_file, is_hub_id
 from kinelex.recognition.calibration import Unsure
+from kinelex.recognition.recall import joined, recall
 from kinelex.recognition.scoring import label_logits, softmax
 from kinelex.recognition.timeline import Recalled, Timeline
 from kinelex.signal.recording import Recording
@@ -23,7 +24,6 @@ from kinelex.signal.windows import windows_of
 if TYPE_CHECKING:
     from kinelex.model import Checkpoint
     from kinelex.retrieval.memory import Memory
-    from kinelex.retrieval.neighbors import Neighbors
     from kinelex.retrieval.store import Encoder
 
 WINDOW_S = 6.0
@@ -34,9 +34,6 @@ EVERYDAY = (
     "cycling",
 )  # fmt: skip
 """The activities to choose from when a call names none: what most bodies do on most days."""
-
-NEIGHBORS = 10
-"""So many remembered examples are looked at for each window."""
 
 _CHUNK_WINDOWS = 512  # windows between two calls of `progress`; also bounds the memory of a day-long recording
 
@@ -370,18 +367,15 @@ class Recognizer:
         remembered = self._meanings(() if self.memory is None else self.memory.labels)
         number = {meaning: i for i, (_, meaning) in enumerate(self._meanings(names))}
         shown = {label: number[meaning] for label, meaning in remembered if meaning in number}
-        try:
-            vectors = self.label_vectors(names)
-        except NoTextEncoder:
-            unknown = set(self.unknown_labels(names))
-            if any(number[_key(label)] not in shown.values() for label in unknown):
-                raise
-            known = [position for position, label in enumerate(names) if label not in unknown]
-            understood = self.label_vectors([names[position] for position in known]) if known else None
-            width = self.encoder.width if understood is None else understood.shape[1]
-            vectors = np.full((len(names), width), np.nan, dtype=np.float32)
-            if understood is not None:
-                vectors[known] = understood
+        # Words that the vocabulary does not have may mean anything: examples say it better.
+        unknown = set(self.unknown_labels(names))
+        heard = {name for name in unknown if number[_key(name)] in shown.values()}
+        read = [position for position, name in enumerate(names) if name not in heard]
+        understood = self.label_vectors([names[position] for position in read]) if read else None
+        width = self.encoder.width if understood is None else understood.shape[1]
+        vectors = np.full((len(names), width), np.nan, dtype=np.float32)
+        if understood is not None:
+            vectors[read] = understood
         return _Classes(names, vectors, shown)
 
     def _timeline(
@@ -395,7 +389,7 @@ class Recognizer:
     ) -> Timeline:
         starts_s = window_starts(recording, window_s, hop_s)
         rows = np.empty((len(starts_s), len(classes.names)), dtype=np.float32)
-        found: list[Neighbors] = []
+        recalled: list[Recalled] = []
         understood = np.isfinite(classes.vectors).all(axis=1)
         crowding = self.checkpoint.text_space.crowding(classes.vectors[understood])
         for first in range(0, len(starts_s), _CHUNK_WINDOWS):
@@ -408,8 +402,8 @@ class Recognizer:
             logits /= self.checkpoint.temperature
             logits[~np.isfinite(embeddings).all(axis=1)] = np.nan
             if self.memory is not None and classes.shown:
-                found.append(self.memory.search(embeddings, NEIGHBORS, classes.shown))
-                logits = self._recalled(logits, found[-1], classes)
+                logits, of_part = recall(self.memory, embeddings, logits, classes.shown)
+                recalled.append(of_part)
             rows[part] = softmax(logits)
             if progress is not None:
                 progress(part.stop / len(starts_s))
@@ -422,16 +416,8 @@ class Recognizer:
             min_segment_s=window_s / 2 if min_segment_s is None else min_segment_s,
             unsure_when=self.unsure_when,
             model=self.checkpoint.name,
-            recalled=Recalled.of(self.memory, found, classes.shown) if self.memory is not None and found else None,
+            recalled=joined(recalled) if recalled else None,
         )
-
-    def _recalled(self, logits: NDArray[np.float64], neighbors: Neighbors, classes: _Classes) -> NDArray[np.float64]:
-        from kinelex.retrieval.recollection import remembered_logits, with_remembered
-
-        assert self.memory is not None
-        numbers = self.memory.labels_of(neighbors, classes.shown)
-        sizes = self.memory.sizes(classes.shown, len(classes.names))
-        return with_remembered(logits, remembered_logits(neighbors, numbers, sizes))
 
 
 @dataclass(frozen=True, eq=False)

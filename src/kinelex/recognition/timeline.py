@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from kinelex.signal.recording import Recording
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kinelex.retrieval.memory import Example, Memory
+    from kinelex.retrieval.memory import Example
     from kinelex.retrieval.neighbors import Neighbors
 
 COLUMNS = ("start_s", "end_s", "activity", "probability", "unsure", "quality")
@@ -68,18 +68,17 @@ class Recalled:
         neighbors: the nearest examples of every window, among those of the labels to choose from.
         examples: each of these, by its id.
         shown: the number of the label that each remembered label means.
+        by_words: ``(window, label)`` probabilities by the words alone; NaN where nobody understands them.
+        by_examples: ``(window, label)`` probabilities by the examples alone.
+        weight: ``(window,)`` how much of the answer comes from examples, 0 to 1.
     """
 
     neighbors: Neighbors
     examples: Mapping[int, Example]
     shown: Mapping[str, int]
-
-    @classmethod
-    def of(cls, memory: Memory, found: Sequence[Neighbors], shown: Mapping[str, int]) -> Recalled:
-        """What was found in a memory, part by part of the windows."""
-        neighbors = found[0].stacked(found, found[0].ids.shape[1])
-        ids = np.unique(neighbors.ids[neighbors.present])
-        return cls(neighbors, {example.id: example for example in memory.examples(ids.tolist())}, shown)
+    by_words: NDArray[np.float32]
+    by_examples: NDArray[np.float32]
+    weight: NDArray[np.float32]
 
     def nearest(self, windows: NDArray[np.bool_], label: int, count: int = NEAREST) -> tuple[Neighbor, ...]:
         """The nearest examples of a label among the neighbors of some windows, nearest first."""
@@ -283,6 +282,29 @@ class Timeline:
         from kinelex.recognition.picture import draw, save
 
         figure = draw(self)
+        if path is not None:
+            save(figure, path)
+        return figure
+
+    def explain(self, at_s: float, path: str | Path | None = None, *, sources: Iterable[Recording] = ()) -> Any:
+        """Draw why a window was answered as it was: its signal, its nearest examples, what words and examples say.
+
+        Args:
+            at_s: seconds from the recording's start; the window whose middle is nearest to it is taken.
+            path: a .png, .svg or .pdf file to write; nothing is written when left out.
+            sources: recordings that examples were cut from, found by their names; an example without one is described
+                in words.
+
+        Returns:
+            The matplotlib figure.
+
+        Raises:
+            UsageError: no memory had a part in the answer, or a file type that is none of these.
+        """
+        from kinelex.recognition.explanation import draw_explanation
+        from kinelex.recognition.picture import save
+
+        figure = draw_explanation(self, at_s, {source.name: source for source in sources})
         if path is not None:
             save(figure, path)
         return figure
