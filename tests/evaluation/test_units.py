@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kinelex.errors import BadSamples
 from kinelex.evaluation.protocol import ZeroShotProtocol
 from kinelex.evaluation.units import embed, lay_out, per_unit, shares_of_windows
-from kinelex.recognition.recognizer import window_starts
+from kinelex.recognition.asked import window_starts
 from kinelex.recognition.timeline import Timeline
 from kinelex.signal.channel import Channel
 from kinelex.signal.recording import Interval, Recording

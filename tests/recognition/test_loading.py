@@ -10,7 +10,7 @@ import pytest
 
 from kinelex.errors import CorruptArtifact, DownloadFailed, MissingDependency, UnknownName, UsageError
 from kinelex.recognition import load
-from kinelex.recognition.recognizer import shipped_models
+from kinelex.recognition.loading import shipped_models
 from tests.hub_server import Hub, fetched
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kinelex.recognition.asked import window_starts
 from kinelex.recognition.merging import NO_LABEL, cells_of, merge
-from kinelex.recognition.recognizer import window_starts
 from kinelex.recognition.timeline import Timeline
 from kinelex.signal.channel import Channel
 from kinelex.signal.recording import Recording

@@ -11,7 +11,8 @@ import pytest
 import kinelex.language
 from kinelex.errors import BadLabels, NoTextEncoder, TooShort, UnknownName, UsageError
 from kinelex.recognition import Recognizer, load, shipped_models
-from kinelex.recognition.recognizer import EVERYDAY, check_labels, window_starts
+from kinelex.recognition.asked import check_labels, window_starts
+from kinelex.recognition.recognizer import EVERYDAY
 
 LABELS = ["standing", "walking", "running"]
 

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from kinelex.retrieval.fusion import fuse
 from kinelex.retrieval.neighbors import Neighbors
-from kinelex.retrieval.recollection import FAR, HEARD, MANY, NEAR, remembered_logits, retrieval_weight, with_remembered
+from kinelex.retrieval.recollection import (
+    FADE,
+    FAR,
+    HEARD,
+    MANY,
+    NEAR,
+    faded_words,
+    remembered_logits,
+    retrieval_weight,
+    with_remembered,
+)
 
 
 def neighbors(*similarity: list[float]) -> Neighbors:
@@ -50,6 +60,13 @@ def test_it_is_the_published_fusion_with_a_weight_for_every_window(seed: int, wi
         for logits in (text, remembered, with_remembered(text, remembered))
     )
     np.testing.assert_allclose(fuse(words, examples, retrieval_weight(text, remembered)), both, atol=1e-9)
+
+
+def test_a_word_has_less_to_say_the_more_examples_its_class_has() -> None:
+    text = np.array([[1.0, 1.0, 1.0]])
+    none, one, ten = faded_words(text, np.array([0, 1, 10]))[0]
+    assert none == one == 1.0
+    assert ten == pytest.approx(1.0 - FADE * np.log(10))
 
 
 @pytest.mark.parametrize("similarity", [0.2, 0.6, 0.95])

@@ -230,7 +230,7 @@ def search(
         as_json: Print JSON in place of a table.
     """
     from kinelex.recognition import load
-    from kinelex.recognition.recognizer import window_starts
+    from kinelex.recognition.asked import window_starts
     from kinelex.recognition.timeline import Neighbor, clock
     from kinelex.retrieval.memory import Memory
 

@@ -78,7 +78,7 @@ def predict(
         0, or 3 when one of several files could not be recognized.
     """
     from kinelex.recognition import load
-    from kinelex.recognition.recognizer import check_hop, check_labels
+    from kinelex.recognition.asked import check_hop, check_labels
 
     if not files:
         raise UsageError('nothing to recognize: kinelex predict FILE --labels "walking, running, sitting"')

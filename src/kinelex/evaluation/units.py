@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from kinelex.errors import BadSamples, TooShort
 from kinelex.evaluation.protocol import ZeroShotProtocol
 from kinelex.model import Checkpoint
+from kinelex.recognition.asked import window_starts
 from kinelex.recognition.prior import Scope
-from kinelex.recognition.recognizer import window_starts
 from kinelex.signal.recording import Recording
 from kinelex.signal.windows import windows_of
 

@@ -33,19 +33,22 @@ def recall(
     Returns:
         Logits by words and examples, likewise, and what the memory said.
     """
-    from kinelex.retrieval.recollection import remembered_logits, retrieval_weight, with_remembered
+    from kinelex.retrieval.recollection import faded_words, remembered_logits, retrieval_weight, with_remembered
 
     neighbors = memory.search(embeddings, NEIGHBORS, shown)
-    count = logits.shape[1]
-    remembered = remembered_logits(neighbors, memory.labels_of(neighbors, shown), memory.sizes(shown, count))
+    sizes = memory.sizes(shown, logits.shape[1])
+    words, remembered = (
+        faded_words(logits, sizes),
+        remembered_logits(neighbors, memory.labels_of(neighbors, shown), sizes),
+    )
     ids = np.unique(neighbors.ids[neighbors.present])
-    return with_remembered(logits, remembered), Recalled(
+    return with_remembered(words, remembered), Recalled(
         neighbors=neighbors,
         examples={example.id: example for example in memory.examples(ids.tolist())},
         shown=shown,
-        by_words=_chances(logits),
+        by_words=_chances(words),
         by_examples=_chances(remembered),
-        weight=retrieval_weight(logits, remembered).astype(np.float32),
+        weight=retrieval_weight(words, remembered).astype(np.float32),
     )
 
 

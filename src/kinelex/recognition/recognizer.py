@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-import kinelex
-from kinelex.artifact import MANIFEST
-from kinelex.errors import BadLabels, BadSamples, NoTextEncoder, UnknownName, UsageError
-from kinelex.hub import fetch_from_hub, hub_file, is_hub_id
+from kinelex.errors import BadLabels, BadSamples, NoTextEncoder, UnknownName
+from kinelex.recognition.asked import check_labels, same_key, window_starts
 from kinelex.recognition.calibration import Unsure
 from kinelex.recognition.recall import joined, recall
 from kinelex.recognition.scoring import label_logits, softmax
 from kinelex.recognition.timeline import Recalled, Timeline
 from kinelex.signal.recording import Recording
-from kinelex.signal.windows import windows_of
 
 if TYPE_CHECKING:
     from kinelex.model import Checkpoint
@@ -36,51 +33,6 @@ EVERYDAY = (
 """The activities to choose from when a call names none: what most bodies do on most days."""
 
 _CHUNK_WINDOWS = 512  # windows between two calls of `progress`; also bounds the memory of a day-long recording
-
-
-def shipped_models() -> dict[str, Path]:
-    """The models inside this package: name and folder."""
-    folder = Path(kinelex.__file__).parent / "weights"
-    return {path.parent.name: path.parent for path in sorted(folder.glob("*/manifest.json"))}
-
-
-def load(
-    name_or_path: str | Path = "small",
-    *,
-    precision: Literal["fp32", "bf16"] = "fp32",
-    memory: str | Path | None = None,
-) -> Recognizer:
-    """Load a model by the name of a shipped one, from a folder, or from the hub.
-
-    Args:
-        name_or_path: ``"small"``; the folder of a checkpoint; or a hub id, ``owner/model``, which is fetched once.
-        precision: bf16 is about twice as fast on processors that multiply it in hardware, and a little less exact.
-        memory: a folder in which it remembers, made where there is none; without one it remembers until it is gone.
-
-    Raises:
-        UnknownName: neither a shipped model, nor a folder, nor a hub id; the message lists the shipped ones.
-        MissingDependency: a hub id, and the hub's client is not installed.
-        DownloadFailed: a hub id that is not on this machine and could not be fetched.
-        CorruptArtifact: a file of the checkpoint or of the memory is missing, or not what was written.
-        UnsupportedFormat: the checkpoint was written by a newer Kinelex.
-        WrongEncoder: the memory was filled by another model.
-    """
-    from kinelex.model import load_checkpoint
-    from kinelex.model.checkpoint import FILES as CHECKPOINT_FILES
-
-    shipped = shipped_models()
-    folder = shipped.get(str(name_or_path), Path(name_or_path))
-    if not folder.is_dir() and isinstance(name_or_path, str) and is_hub_id(name_or_path) and not folder.exists():
-        manifest = hub_file(name_or_path, MANIFEST)
-        folder = manifest.parent if manifest else fetch_from_hub(name_or_path, "model", CHECKPOINT_FILES)
-    if not folder.is_dir():
-        names = ", ".join(f"'{name}'" for name in shipped) or "none in this installation"
-        raise UnknownName(
-            f"no model '{name_or_path}': the shipped ones are {names}; or pass a checkpoint's folder, or a hub id"
-            " such as owner/model"
-        )
-    recognizer = Recognizer(load_checkpoint(folder).described(precision=precision))
-    return recognizer if memory is None else recognizer.with_memory(memory)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +169,9 @@ class Recognizer:
             return [int(one) for one in what]
         store = self.own_memory().store
         ids = [
-            i for i, label in zip(store.ids.tolist(), store.labels.tolist(), strict=True) if _key(label) == _key(what)
+            i
+            for i, label in zip(store.ids.tolist(), store.labels.tolist(), strict=True)
+            if same_key(label) == same_key(what)
         ]
         if not ids:
             known = ", ".join(f"'{label}'" for label in self.own_memory().labels) or "nothing"
@@ -338,13 +292,13 @@ class Recognizer:
         """For each label its row in the checkpoint's table, found by its words or as a synonym; None if unknown."""
         from kinelex.language import Vocabulary
 
-        table = {_key(text): row for row, text in enumerate(self.checkpoint.labels.texts)}
+        table = {same_key(text): row for row, text in enumerate(self.checkpoint.labels.texts)}
         rows: list[int | None] = []
         for label in labels:
-            row = table.get(_key(label))
+            row = table.get(same_key(label))
             # Reading the vocabulary takes longer than everything else here: only when the table has no such words.
             if row is None and (entry := Vocabulary.standard().find(label)) is not None:
-                row = table.get(_key(entry.text))
+                row = table.get(same_key(entry.text))
             rows.append(row)
         return rows
 
@@ -360,7 +314,7 @@ class Recognizer:
     def _meanings(self, labels: Sequence[str]) -> list[tuple[str, int | str]]:
         """Each label with what is the same for two labels that mean the same."""
         rows = zip(labels, self._rows(labels), strict=True)
-        return [(label, _key(label) if row is None else row) for label, row in rows]
+        return [(label, same_key(label) if row is None else row) for label, row in rows]
 
     def _classes(self, names: tuple[str, ...]) -> _Classes:
         """What is known of the labels: their words, and which remembered labels mean the same."""
@@ -369,7 +323,7 @@ class Recognizer:
         shown = {label: number[meaning] for label, meaning in remembered if meaning in number}
         # Words that the vocabulary does not have may mean anything: examples say it better.
         unknown = set(self.unknown_labels(names))
-        heard = {name for name in unknown if number[_key(name)] in shown.values()}
+        heard = {name for name in unknown if number[same_key(name)] in shown.values()}
         read = [position for position, name in enumerate(names) if name not in heard]
         understood = self.label_vectors([names[position] for position in read]) if read else None
         width = self.encoder.width if understood is None else understood.shape[1]
@@ -433,66 +387,3 @@ class _Classes:
     names: tuple[str, ...]
     vectors: NDArray[np.float32]
     shown: dict[str, int]
-
-
-def window_starts(recording: Recording, window_s: float, hop_s: float | None = None) -> NDArray[np.float64]:
-    """Where windows begin so that they cover the whole recording.
-
-    Where whole hops do not reach the end, one more window ends exactly there.
-
-    Raises:
-        TooShort: the recording is shorter than half a window.
-        UsageError: see `check_hop`.
-    """
-    hop = check_hop(window_s, hop_s)
-    starts = windows_of(recording.duration_s, window_s, hop, keep_tail=False, name=recording.name)
-    last_s = recording.duration_s - window_s
-    return np.append(starts, last_s) if last_s - starts[-1] > 0.5 / recording.rate_hz else starts
-
-
-def check_hop(window_s: float, hop_s: float | None = None) -> float:
-    """The seconds from one window to the next: half a window when left out.
-
-    Raises:
-        UsageError: a window of no or endless length, or a hop that is not above zero or leaves holes between windows.
-    """
-    hop = window_s / 2 if hop_s is None else hop_s
-    if not (0 < window_s < float("inf") and 0 < hop <= window_s):
-        raise UsageError(
-            f"windows of {window_s:g} s every {hop:g} s cannot be: window_s must be above zero, and hop_s above zero"
-            " and at most window_s, so that no second is left out"
-        )
-    return hop
-
-
-def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    """The labels without surrounding blanks, at least two, no two alike.
-
-    Raises:
-        BadLabels: a single string, an empty list, one label alone, a blank one, or one that is named twice.
-    """
-    if isinstance(labels, str):
-        raise BadLabels(f"labels must be a list of names, not one string: pass {labels.split(',')!r}")
-    names: list[str] = []
-    seen: dict[str, str] = {}
-    for position, label in enumerate(labels, 1):
-        if not isinstance(label, str):
-            raise BadLabels(f"label {position} is {label!r}, not a name of an activity")
-        name = " ".join(label.split())
-        if not any(character.isalnum() for character in name):
-            raise BadLabels(f"label {position} of {len(labels)} is blank: leave it out, or name an activity")
-        if _key(name) in seen:
-            raise BadLabels(f"'{seen[_key(name)]}' and '{name}' are one label named twice: leave one out")
-        seen[_key(name)] = name
-        names.append(name)
-    if not names:
-        raise BadLabels('no labels: name at least two activities, such as ["walking", "sitting"]')
-    if len(names) == 1:
-        raise BadLabels(f"'{names[0]}' alone would always win: name at least one other activity, such as 'standing'")
-    return tuple(names)
-
-
-def _key(label: str) -> str:
-    from kinelex.language.words import same_words
-
-    return same_words(label)

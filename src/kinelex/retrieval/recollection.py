@@ -23,6 +23,9 @@ FAR = -6.0
 MANY = 0.6
 """What is taken off for every e-fold of examples: among many, some are near by chance."""
 
+FADE = 0.9
+"""What a word loses for every e-fold of examples of its class: the more there are, the less it has to add."""
+
 HEARD = 3
 """So many of the nearest neighbors of a class are averaged: one window can look like anything."""
 
@@ -42,8 +45,8 @@ def remembered_logits(
     Returns:
         ``(window, class)``; minus infinity for a class that no neighbor is of.
 
-    The three constants were chosen on sets that were left out of training, by how well one activity is told from all
-    others that are known by their words (``benchmarks/remember.py``).
+    The constants were chosen on sets that were left out of training, by how well one activity is told from all others
+    that are known by their words (``benchmarks/remember.py``).
     """
     logits = np.full((len(classes), len(sizes)), _NOTHING)
     for number, size in enumerate(sizes.tolist()):
@@ -55,11 +58,21 @@ def remembered_logits(
     return logits
 
 
+def faded_words(text: NDArray[np.floating], sizes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Logits of classes from their words, less what the examples of a class take over.
+
+    Args:
+        text: calibrated logits, ``(window, class)``.
+        sizes: ``(class,)`` how many examples of each are remembered.
+    """
+    return np.asarray(np.asarray(text, dtype=np.float64) - FADE * np.log(np.maximum(sizes, 1)))
+
+
 def with_remembered(text: NDArray[np.floating], remembered: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logits of classes from their words and from their examples, ``(window, class)``.
 
     Args:
-        text: calibrated logits; minus infinity for a class whose words nobody understands, a row of NaN for a window
+        text: `faded_words`; minus infinity for a class whose words nobody understands, a row of NaN for a window
             without signal, which stays one.
         remembered: `remembered_logits` of the same windows and classes.
     """
