@@ -21,7 +21,7 @@ from kinelex.evaluation.retrieval import (
     write_retrieval,
 )
 from kinelex.evaluation.retrieval.report import RetrievalScore, TargetUsed, retrieval_page
-from kinelex.evaluation.retrieval.systems import head_probabilities
+from kinelex.evaluation.retrieval.systems import head_probabilities, safe_weight
 from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.statistics import Estimate
 from kinelex.signal.channel import Channel
@@ -143,6 +143,17 @@ def test_the_comparison_is_over_sets_and_people(report: RetrievalReport) -> None
     assert (line.better_on, line.sets, line.people) == (1, 1, 6)
     assert line.p is not None and line.p == pytest.approx(2 / 2**6), "all six gain"
     assert line.p_holm is not None and line.p_holm >= line.p
+
+
+def test_the_base_stays_alone_unless_a_weight_is_clearly_better() -> None:
+    truth = np.zeros(40, int)
+    poor, good = np.tile([0.4, 0.6], (40, 1)), np.tile([0.9, 0.1], (40, 1))
+    assert safe_weight(poor, good, truth) == 1.0
+    assert safe_weight(good, poor, truth) == 0.0
+    assert safe_weight(poor[:1], good[:1], truth[:1]) == 0.0, "one window tells nothing"
+    mixed = np.where((np.arange(40) < 20)[:, None], [0.95, 0.05], [0.2, 0.8])
+    assert safe_weight(np.tile([0.55, 0.45], (40, 1)), mixed, truth) == 0.0, "as often worse as better"
+    assert safe_weight(np.full((40, 2), np.nan), good, truth) == 1.0, "the base has no answer"
 
 
 def test_a_head_gives_no_chance_to_what_it_was_never_shown() -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kinelex import artifact
 from kinelex.evaluation.ablation.comparison import Row
-from kinelex.evaluation.ablation.plan import BASE, Ablation, Run
+from kinelex.evaluation.ablation.plan import BASE, Ablation, Run, Variant
 from kinelex.evaluation.ablation.scoring import WHOLE, SetScore, accuracy_of, macro_f1_of
 from kinelex.evaluation.report import percent
 from kinelex.evaluation.statistics import Estimate
@@ -135,7 +135,7 @@ def to_markdown(report: AblationReport) -> str:
     if report.missing:
         lines += ["", f"Missing: {', '.join(report.missing)}."]
     lines += ["", "## Variants", "", "| variant | what is changed | |", "|---|---|---|"]
-    lines += [f"| {name} | {_fields(of.changes)} | {of.note} |" for name, of in ablation.every.items()]
+    lines += [f"| {name} | {_changed(of)} | {of.note} |" for name, of in ablation.every.items()]
     lines += _per_set(report)
     lines += ["", "## What was used", "", "| data set | SHA-256 |", "|---|---|"]
     lines += [f"| {name} | `{sha256[:16]}` |" for name, sha256 in report.datasets.items()]
@@ -159,6 +159,18 @@ def _pair(figures: tuple[float, float] | None) -> str:
 
 def _folds(ablation: Ablation) -> str:
     return ", ".join(" and ".join(fold) for fold in ablation.folds)
+
+
+def _changed(variant: Variant) -> str:
+    """What a variant does otherwise than the base, in a cell."""
+    parts = [f"recipe `{variant.recipe.get('name', '')}`"] if variant.recipe is not None else []
+    parts += [_fields(variant.changes)] if variant.changes else []
+    parts += (
+        [f"pretrained: {_fields({name: value for name, value in variant.pretrain.items() if name != 'train'})}"]
+        if variant.pretrain
+        else []
+    )
+    return ", ".join(parts)
 
 
 def _fields(changes: Mapping[str, Any], prefix: str = "") -> str:

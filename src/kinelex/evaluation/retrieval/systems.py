@@ -15,9 +15,12 @@ from kinelex.evaluation.retrieval.targets import Embedded, Target
 from kinelex.retrieval.evidence import EvidenceConfig, evidence
 from kinelex.retrieval.fusion import fuse
 from kinelex.retrieval.gate_examples import GateExamples
-from kinelex.retrieval.gate_training import train_gate
+from kinelex.retrieval.gate_training import FIXED_WEIGHTS, train_gate
 from kinelex.retrieval.indexes import ExactIndex
 from kinelex.retrieval.neighbors import Neighbors, search_outside
+
+_LEAST = 1e-6
+"""What a probability of zero counts where its logarithm is asked for: one surprise must not decide alone."""
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -30,7 +33,7 @@ class Answers:
     Args:
         probabilities: ``(window, class)`` of each system.
         weights: ``(window,)`` the gate's, of retrieval.
-        gated_by: ``"gate"``, or the fixed weight that was better than it on windows that were held out.
+        gated_by: ``"gate"``, or the fixed weight that stands in for it.
     """
 
     probabilities: dict[System, Floats]
@@ -122,8 +125,8 @@ def _gate(
 ) -> tuple[Floats, str]:
     """The weight of retrieval in each tested window, from a gate that learned from the labeled ones alone.
 
-    Neither model nor memory knew the people to whom they answer while it learned. Where the gate is no better than the
-    best of a few fixed weights, on windows that were held out from it, that weight is taken in its place.
+    Neither model nor memory knew the people to whom they answer while it learned. Where the gate is no better than a
+    few fixed weights, on windows that were held out from it, `safe_weight` is taken in its place.
     """
     groups = target.subjects[labeled]
     own = None if len(np.unique(groups)) < 2 else groups.tolist()
@@ -139,16 +142,45 @@ def _gate(
     )
     retrieved = _evidence(found, target, protocol.evidence)
     known = _crossed(seen, target, labeled, budget, protocol)
+    fixed = safe_weight(known, retrieved, target.truth[labeled])
     examples = GateExamples(target.features[labeled], known, retrieved, target.truth[labeled], groups)
     try:
         trained = train_gate(examples, protocol.gate.model_copy(update={"seed": draw}))
     except BadSamples:
-        return np.full(len(test), protocol.weight), f"{protocol.weight:g}"
-    best = min(trained.fixed, key=lambda weight: trained.fixed[weight])
+        return np.full(len(test), fixed), f"{fixed:g}"
     reached = trained.curve[trained.best - 1].held_out
-    if not reached < trained.fixed[best]:
-        return np.full(len(test), best), f"{best:g}"
+    if not reached < min(trained.fixed.values()):
+        return np.full(len(test), fixed), f"{fixed:g}"
     return trained.gate.weights(target.features[test]), "gate"
+
+
+def safe_weight(known: Floats, retrieved: Floats, truth: Rows) -> float:
+    """The one weight of retrieval that is best on labeled windows, or 0 where none is clearly better than the base.
+
+    Clearly: by more than the standard error of the mean difference in log likelihood. With a handful of windows that is
+    never so, and the base stays alone; where it has no answer, retrieval does.
+
+    Args:
+        known: ``(window, class)`` what the base says to windows that it did not learn from; rows of NaN for no answer.
+        retrieved: ``(window, class)`` what neighbors other than themselves say.
+        truth: ``(window,)`` class numbers.
+    """
+    answered = ~np.isnan(known).any(axis=1)
+    if not answered.any():
+        return 1.0
+    rows = np.flatnonzero(answered)
+    alone = _log_likelihood(fuse(known[rows], retrieved[rows], 0.0), truth[rows])
+    best, gain = 0.0, 0.0
+    for weight in FIXED_WEIGHTS[1:]:
+        difference = _log_likelihood(fuse(known[rows], retrieved[rows], weight), truth[rows]) - alone
+        doubt = float(difference.std(ddof=1) / np.sqrt(len(rows))) if len(rows) > 1 else np.inf
+        if difference.mean() > max(gain, doubt):
+            best, gain = weight, float(difference.mean())
+    return best
+
+
+def _log_likelihood(chances: Floats, truth: Rows) -> Floats:
+    return np.asarray(np.log(np.maximum(chances[np.arange(len(truth)), truth], _LEAST)))
 
 
 def _crossed(seen: Embedded, target: Target, labeled: Rows, budget: str, protocol: RetrievalProtocol) -> Floats:
