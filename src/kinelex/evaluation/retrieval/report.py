@@ -123,8 +123,8 @@ class RetrievalReport(_Record):
             " few-shot or full-shot learning, also where nothing is trained: never zero-shot.",
             f"base: the backbone alone ({NOTHING_TRAINED}: by the words of the activities, where it knows words; else"
             " logistic regression on its frozen vectors). vote: share of the neighbors. MoRA[B]: both with one weight."
-            " MoRA[F]: a gate that learned inside the budget; where none was better than fixed weights on what was held out"
-            " from it, the fixed weight that is clearly better than the base on the labeled windows, or the base.",
+            " MoRA[F]: a gate that learned inside the budget; where none was better than fixed weights on what was held"
+            " out from it, a fixed weight that is clearly better than the base on the labeled windows, or the base.",
             "Macro-F1 is the mean over all declared activities.",
         ]
         seen = sorted({(score.backbone, score.data) for score in self.scores if score.seen_in_training})
