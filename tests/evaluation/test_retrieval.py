@@ -164,6 +164,8 @@ def test_a_head_gives_no_chance_to_what_it_was_never_shown() -> None:
     assert chances.argmax(axis=1).tolist() == [2, 0]
     np.testing.assert_allclose(chances.sum(axis=1), 1)
     assert (chances[:, [1, 3]] == 0).all()
+    one_each = head_probabilities(vectors, truth, np.array([0, 2]), np.array([4, 5]), 4)
+    assert one_each.argmax(axis=1).tolist() == [2, 0], "without a warning"
     alone = head_probabilities(vectors, truth, np.array([0, 1]), np.array([4]), 4)
     assert alone.tolist() == [[1.0, 0.0, 0.0, 0.0]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,7 +108,11 @@ def head_probabilities(vectors: NDArray[np.float32], truth: Rows, labeled: Rows,
         chances[:, present[0]] = 1.0
         return chances
     scaler = StandardScaler().fit(vectors[labeled].astype(np.float64))
-    head = LogisticRegression(C=0.1, max_iter=2000).fit(scaler.transform(vectors[labeled]), truth[labeled])
+    head = LogisticRegression(C=0.1, max_iter=2000)
+    with warnings.catch_warnings():
+        # With one or two windows of each class it asks whether classes are meant at all.
+        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+        head.fit(scaler.transform(vectors[labeled]), truth[labeled])
     chances[:, head.classes_] = head.predict_proba(scaler.transform(vectors[asked]))
     return chances
 
