@@ -151,6 +151,7 @@ def test_the_base_stays_alone_unless_a_weight_is_clearly_better() -> None:
     assert safe_weight(poor, good, truth) == 1.0
     assert safe_weight(good, poor, truth) == 0.0
     assert safe_weight(poor[:1], good[:1], truth[:1]) == 0.0, "one window tells nothing"
+    assert safe_weight(np.tile([0.0, 1.0], (40, 1)), good, truth) == 0.0, "the base could not know this class"
     mixed = np.where((np.arange(40) < 20)[:, None], [0.95, 0.05], [0.2, 0.8])
     assert safe_weight(np.tile([0.55, 0.45], (40, 1)), mixed, truth) == 0.0, "as often worse as better"
     assert safe_weight(np.full((40, 2), np.nan), good, truth) == 1.0, "the base has no answer"

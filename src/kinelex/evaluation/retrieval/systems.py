@@ -147,8 +147,13 @@ def _gate(
     )
     retrieved = _evidence(found, target, protocol.evidence)
     known = _crossed(seen, target, labeled, budget, protocol)
-    fixed = safe_weight(known, retrieved, target.truth[labeled])
-    examples = GateExamples(target.features[labeled], known, retrieved, target.truth[labeled], groups)
+    truth = target.truth[labeled]
+    fixed = safe_weight(known, retrieved, truth)
+    # Of a class that only the window itself shows, nobody else could know: it says nothing of whom to trust.
+    telling = np.isnan(known).any(axis=1) | (known[np.arange(len(truth)), truth] > 0)
+    examples = GateExamples(
+        target.features[labeled[telling]], known[telling], retrieved[telling], truth[telling], groups[telling]
+    )
     try:
         trained = train_gate(examples, protocol.gate.model_copy(update={"seed": draw}))
     except BadSamples:
@@ -173,12 +178,15 @@ def safe_weight(known: Floats, retrieved: Floats, truth: Rows) -> float:
     answered = ~np.isnan(known).any(axis=1)
     if not answered.any():
         return 1.0
-    rows = np.flatnonzero(answered)
+    # A class that the base could not learn without the window itself says nothing of whom to trust.
+    rows = np.flatnonzero(answered & (known[np.arange(len(truth)), truth] > 0))
+    if len(rows) < 2:
+        return 0.0
     alone = _log_likelihood(fuse(known[rows], retrieved[rows], 0.0), truth[rows])
     best, gain = 0.0, 0.0
     for weight in FIXED_WEIGHTS[1:]:
         difference = _log_likelihood(fuse(known[rows], retrieved[rows], weight), truth[rows]) - alone
-        doubt = float(difference.std(ddof=1) / np.sqrt(len(rows))) if len(rows) > 1 else np.inf
+        doubt = float(difference.std(ddof=1) / np.sqrt(len(rows)))
         if difference.mean() > max(gain, doubt):
             best, gain = weight, float(difference.mean())
     return best
