@@ -22,6 +22,7 @@ from kinelex.model import AlignedModel, ModelConfig
 from kinelex.model.descriptions import Descriptions
 from kinelex.model.patches import cut_patches
 from kinelex.training import Corpus, PretrainRecipe, Recipe, pretrain, train
+from kinelex.training.alignment import run as alignment_run
 from kinelex.training.batches import Batch, Batches
 from kinelex.training.machine import Precision
 from kinelex.training.masking import Masking
