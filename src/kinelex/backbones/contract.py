@@ -108,7 +108,7 @@ class InputContract:
         >>> from kinelex.signal import Recording
         >>> import numpy as np
         >>> wrist = Recording.from_arrays(np.ones((100, 3)), ["acc_x", "acc_y", "acc_z"], rate_hz=10, gravity=False)
-        >>> InputContract(rate_hz=20).shortfalls(wrist)
+        >>> InputContract(rate_hz=20.0).shortfalls(wrist)
         ('no gyro', 'gravity was taken out of its acceleration', 'nothing above 5 Hz')
         """
         worn = self.worn(recording)

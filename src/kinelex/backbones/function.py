@@ -24,7 +24,7 @@ class CallableBackbone(ClipEncoder):
         trained_on: names of the data sets that it saw, if it was trained.
 
     >>> from kinelex.signal import Recording
-    >>> spread = CallableBackbone(lambda signal, valid: signal.std(axis=2), InputContract(rate_hz=20), width=6)
+    >>> spread = CallableBackbone(lambda signal, valid: signal.std(axis=2), InputContract(rate_hz=20.0), width=6)
     >>> walk = Recording.from_arrays(np.ones((300, 3)), ["acc_x", "acc_y", "acc_z"], rate_hz=50, gravity=False)
     >>> spread.embed(walk, [0.0, 3.0], window_s=3.0).shape
     (2, 6)
