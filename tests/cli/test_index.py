@@ -83,7 +83,7 @@ def test_examples_are_relabeled_forgotten_and_taken_off_the_disk(
     ("call", "code", "says"),
     [
         (["index", "forget", "MEMORY"], 2, "name what to forget"),
-        (["index", "forget", "MEMORY", "--label", "rowing"], 2, "nothing of 'rowing': there is stirring soup"),
+        (["index", "forget", "MEMORY", "--label", "rowing"], 2, "nothing is remembered of 'rowing': there is"),
         (["index", "relabel", "MEMORY", "--to", "x"], 2, "name what to relabel"),
         (["index", "relabel", "MEMORY", "--to", " ", "--id", "0"], 2, "no label"),
         (["index", "forget", "MEMORY", "--id", "7"], 2, "no example 7"),
@@ -126,5 +126,8 @@ def test_a_data_set_becomes_a_memory_of_so_many_windows_of_each_label(
         ("standing", "sitting", "walking", "walking upstairs", "walking downstairs", "jogging"), 4
     )
     assert max(count["people"] for count in info["labels"].values()) <= 2
+    again = output(capsys, *call, "--subjects", "sub_1", "--subjects", "sub_2")
+    assert "0 windows remembered, 24 were there already" in again.replace("\n", " ")
+    assert json.loads(output(capsys, "index", "info", tmp_path / "memory", "--json"))["examples"] == 24
     assert main([str(word) for word in (*call, "--subjects", "nobody")]) == 2
     assert "has no subject 'nobody'" in capsys.readouterr().err

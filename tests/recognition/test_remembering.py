@@ -54,6 +54,12 @@ def test_only_a_part_is_remembered_with_when_it_was(recognizer: Recognizer, movi
     recognizer.remember(shown, "sprint", start_s=20, end_s=28)
     examples = recognizer.memory.examples()
     assert [(one.start_s, one.end_s) for one in examples] == [(20.0, 26.0), (22.0, 28.0)]
+    recognizer.remember(shown, "sprint", start_s=-5, end_s=4)
+    recognizer.remember(shown, "sprint", start_s=24, end_s=99)
+    spans = [(one.start_s, one.end_s) for one in recognizer.memory.examples()[2:]]
+    assert spans == [(0.0, 4.0), (24.0, 28.0)], "only where there is signal"
+    with pytest.raises(TooShort):
+        recognizer.remember(shown, "sprint", start_s=20, end_s=10)
     recognizer.remember(moving(("running", 4)), "sprint")
     assert recognizer.memory.examples()[-1].end_s == 4.0, "not more than there is"
 
@@ -87,7 +93,7 @@ def test_what_is_forgotten_or_renamed_is_so_in_the_next_answer(recognizer: Recog
     assert recognizer.memory.labels == ("sprint",)
     with pytest.raises(UnknownName, match="nothing is remembered of 'gizmo turning': there is 'sprint'"):
         recognizer.forget("gizmo turning")
-    assert recognizer.forget([0]) == 1
+    assert recognizer.forget(0) == 1
     assert recognizer.forget("sprint") == 2
     assert len(recognizer.memory) == 0
 

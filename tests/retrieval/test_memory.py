@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from kinelex.errors import BadLabels, KinelexError, UnknownName, UsageError, WrongEncoder
-from kinelex.retrieval.indexes import IndexConfig
+from kinelex.retrieval.indexes import IndexConfig, open_index
 from kinelex.retrieval.memory import Example, Memory
 from kinelex.retrieval.store import Encoder
 
@@ -76,6 +77,38 @@ def test_only_examples_of_some_labels_are_found_however_far_they_are(memory: Mem
     assert found.ids.tolist() == [[2, -1], [2, -1]]
     assert memory.search(np.array([X]), 2, ["sitting"]).ids.tolist() == [[-1, -1]]
     assert memory.search(np.array([X]), 1, memory.labels).ids.tolist() == memory.search(np.array([X]), 1).ids.tolist()
+
+
+def test_a_rare_label_among_many_is_found_without_asking_for_all_of_them(memory: Memory) -> None:
+    rng = np.random.default_rng(0)
+    memory.add(rng.normal([1, 0, 0], 0.05, (500, 3)), ["walking"] * 500)
+    asked: list[int] = []
+    inside, memory._index = memory._index, SimpleNamespace(search=lambda v, k: asked.append(k))  # type: ignore[assignment]
+    found = memory.search(np.tile(X, (100, 1)), 3, ["rowing"])
+    assert asked == [], "the rare ones are searched by themselves"
+    assert (found.ids == [2, -1, -1]).all()
+    memory._index = inside
+    memory.add([Z], ["rowing"])
+    assert set(memory.search(np.array([Z]), 3, ["rowing"]).ids[0].tolist()) == {2, 503, -1}, "and what is new is there"
+    memory.relabel([2], "sitting")
+    assert memory.search(np.array([Z]), 3, ["rowing"]).ids.tolist() == [[503, -1, -1]]
+
+
+def test_examples_of_a_label_are_found_however_it_is_written(memory: Memory) -> None:
+    assert memory.ids_of("Walking ") == [0, 1]
+    with pytest.raises(UnknownName, match="nothing is remembered of 'running': there is 'walking', 'rowing'"):
+        memory.ids_of("running")
+    with pytest.raises(UnknownName, match="nothing at all"):
+        Memory.temporary(ENCODER).ids_of("running")
+
+
+def test_an_index_that_measures_otherwise_or_is_not_empty_is_refused(memory: Memory) -> None:
+    with pytest.raises(UsageError, match="'l2'"):
+        Memory.temporary(ENCODER, IndexConfig(metric="l2"))
+    full = open_index(3)
+    full.add([9], [X])
+    with pytest.raises(UsageError, match="not one of 1 vectors"):
+        Memory(memory.store, full)
 
 
 def test_a_window_without_signal_and_an_empty_memory_have_no_neighbors(memory: Memory) -> None:

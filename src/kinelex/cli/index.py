@@ -39,6 +39,8 @@ def build(
 ) -> None:
     """Remember the labeled windows of imported data sets, side by side in their sessions.
 
+    The same call again goes on where it was interrupted, and remembers nothing twice.
+
     kinelex index build memories/hapt --data hapt
 
     Args:
@@ -55,7 +57,7 @@ def build(
 
     from kinelex.datasets import StoredDataset, data_root
     from kinelex.recognition import load
-    from kinelex.recognition.remembering import labeled_requests, remember_requests
+    from kinelex.recognition.remembering import labeled_requests, not_remembered, remember_requests
 
     home = data_root() if root is None else root
     stored = [StoredDataset.open(home, name) for name in data]
@@ -67,6 +69,8 @@ def build(
     if not requests:
         raise UsageError(f"no window to remember: {', '.join(data)} has none of {', '.join(subjects or ['anybody'])}")
     recognizer = load(model, memory=memory)
+    asked = sum(len(request.starts_s) for request in requests)
+    requests = not_remembered(_of(recognizer), requests, window_s)
     total = sum(len(request.starts_s) for request in requests)
     columns = (TextColumn("remembering"), BarColumn(), MofNCompleteColumn(), TextColumn("windows"))
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
@@ -74,7 +78,9 @@ def build(
         kept = remember_requests(
             recognizer, requests, window_s, at_once=_AT_ONCE, progress=lambda done: bar.update(task, completed=done)
         )
-    _say(f"{kept} windows remembered, {total - kept} without enough signal left out")
+    _say(
+        f"{kept} windows remembered, {asked - total} were there already, {total - kept} without enough signal left out"
+    )
     _show(_of(recognizer))
 
 
@@ -129,9 +135,7 @@ def forget(
     if (label is None) == (ids is None):
         raise UsageError("name what to forget: --label NAME, or --id NUMBER")
     opened = _open(memory)
-    chosen = [i for i, of in _labels(opened) if of == label] if ids is None else ids
-    if not chosen:
-        raise UsageError(f"nothing of '{label}': there is {', '.join(opened.labels) or 'nothing at all'}")
+    chosen = opened.ids_of(label) if label is not None else ids or []
     opened.forget(chosen)
     _say(f"forgot {len(chosen)} of {len(chosen) + len(opened)} examples")
 
@@ -155,9 +159,7 @@ def relabel(
     if (label is None) == (ids is None):
         raise UsageError("name what to relabel: --label NAME, or --id NUMBER")
     opened = _open(memory)
-    chosen = [i for i, of in _labels(opened) if of == label] if ids is None else ids
-    if not chosen:
-        raise UsageError(f"nothing of '{label}': there is {', '.join(opened.labels) or 'nothing at all'}")
+    chosen = opened.ids_of(label) if label is not None else ids or []
     opened.relabel(chosen, to)
     _say(f"{len(chosen)} examples are '{to}' now")
 
@@ -274,10 +276,6 @@ def _open(folder: Path) -> Memory:
 def _of(recognizer: Recognizer) -> Memory:
     assert recognizer.memory is not None
     return recognizer.memory
-
-
-def _labels(memory: Memory) -> list[tuple[int, str]]:
-    return list(zip(memory.store.ids.tolist(), memory.store.labels.tolist(), strict=True))
 
 
 def _counts(memory: Memory) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kinelex.errors import BadLabels, BadSamples, NoTextEncoder, UnknownName
+from kinelex.errors import BadLabels, BadSamples, NoTextEncoder
 from kinelex.recognition.asked import check_labels, same_key, window_starts
 from kinelex.recognition.calibration import Unsure
 from kinelex.recognition.recall import joined, recall
@@ -102,10 +102,11 @@ class Recognizer:
         Raises:
             BadLabels: a blank label.
             BadSamples: no window has enough signal.
-            TooShort: less than half a window.
+            TooShort: less than half a window, or nothing between the two times.
             UsageError: as in `recognize`.
         """
-        end = recording.duration_s if end_s is None else end_s
+        # Not before its beginning nor after its end, so that the times of examples are those of signal.
+        start_s, end = max(start_s, 0.0), min(recording.duration_s, np.inf if end_s is None else end_s)
         part = recording if (start_s, end) == (0.0, recording.duration_s) else recording.between(start_s, end)
         starts_s = window_starts(part, window_s, hop_s)
         vectors = self.checkpoint.embed(part, starts_s, window_s)
@@ -127,7 +128,7 @@ class Recognizer:
         )
         return tuple(ids.tolist())
 
-    def forget(self, what: str | Iterable[int]) -> int:
+    def forget(self, what: str | int | Iterable[int]) -> int:
         """Forget examples by their ids, or all of a label.
 
         Returns:
@@ -140,7 +141,7 @@ class Recognizer:
         self.own_memory().forget(ids)
         return len(ids)
 
-    def relabel(self, what: str | Iterable[int], label: str) -> int:
+    def relabel(self, what: str | int | Iterable[int], label: str) -> int:
         """Give examples, or all of a label, another label.
 
         Returns:
@@ -163,20 +164,11 @@ class Recognizer:
         assert self.memory is not None
         return self.memory
 
-    def _remembered(self, what: str | Iterable[int]) -> list[int]:
+    def _remembered(self, what: str | int | Iterable[int]) -> list[int]:
         """The ids of all examples of a label, or the ids themselves."""
-        if not isinstance(what, str):
-            return [int(one) for one in what]
-        store = self.own_memory().store
-        ids = [
-            i
-            for i, label in zip(store.ids.tolist(), store.labels.tolist(), strict=True)
-            if same_key(label) == same_key(what)
-        ]
-        if not ids:
-            known = ", ".join(f"'{label}'" for label in self.own_memory().labels) or "nothing"
-            raise UnknownName(f"nothing is remembered of '{what}': there is {known}")
-        return ids
+        if isinstance(what, str):
+            return self.own_memory().ids_of(what)
+        return [what] if isinstance(what, int) else list(what)
 
     def recognize(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from kinelex.language import Vocabulary
 from kinelex.recognition.recognizer import Recognizer
 from kinelex.signal.recording import Recording
 from kinelex.signal.windows import windows_of
+
+if TYPE_CHECKING:
+    from kinelex.retrieval.memory import Memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,25 @@ def drawn_requests(
     """At most so many windows of an imported data set, drawn at random whatever is done in them: sessions, starts."""
     found = [LabeledRequest(one.recording, one.starts_s, "") for one in labeled_requests(dataset, window_s)]
     return [(one.recording, one.starts_s) for one in _drawn(found, count, seed)]
+
+
+def not_remembered(memory: Memory, requests: Sequence[LabeledRequest], window_s: float) -> list[LabeledRequest]:
+    """What of the requests a memory does not hold yet, whatever it calls it: a build that broke off goes on there.
+
+    Args:
+        memory: with examples of recordings by their names.
+        requests: windows that are to be remembered.
+        window_s: their length in seconds.
+    """
+    store = memory.store
+    known = set(zip(store.recordings.tolist(), store.start_s.tolist(), store.end_s.tolist(), strict=True))
+    left = []
+    for one in requests:
+        name, ends_s = one.recording.name, np.minimum(one.starts_s + window_s, one.recording.duration_s)
+        new = [(name, *span) not in known for span in zip(one.starts_s.tolist(), ends_s.tolist(), strict=True)]
+        if any(new):
+            left.append(LabeledRequest(one.recording, one.starts_s[new], one.label))
+    return left
 
 
 def remember_requests(

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinelex.artifact import MANIFEST
-from kinelex.errors import UnknownName
-from kinelex.retrieval.indexes import IndexConfig, VectorIndex, open_index
+from kinelex.errors import UnknownName, UsageError
+from kinelex.language.words import same_words
+from kinelex.retrieval.indexes import ExactIndex, IndexConfig, VectorIndex, open_index
 from kinelex.retrieval.neighbors import Neighbors
 from kinelex.retrieval.store import Encoder, ExampleStore
 
@@ -56,12 +57,21 @@ class Memory:
 
     Args:
         store: the examples.
-        index: an empty one, which is filled with them.
+        index: an empty one, which is filled with them; it measures by the cosine.
+
+    Raises:
+        UsageError: the index holds something already, or measures otherwise.
     """
 
     def __init__(self, store: ExampleStore, index: VectorIndex) -> None:
+        if index.metric != "cosine" or len(index):
+            raise UsageError(
+                f"a memory fills an empty index that measures by the cosine, not one of {len(index)} vectors by"
+                f" '{index.metric}': choose another metric, or another collection"
+            )
         self._store, self._index = store, index
         self._indexed: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._some: tuple[frozenset[str], VectorIndex] | None = None
         self._follow()
 
     @classmethod
@@ -94,7 +104,7 @@ class Memory:
             WrongEncoder: it holds vectors of another encoder.
             CorruptArtifact: a file is missing, or not what was written.
             UnsupportedFormat: a newer Kinelex wrote it.
-            UsageError: the folder holds something else.
+            UsageError: the folder holds something else, or the index cannot be filled.
             MissingDependency: the engine's package is not installed.
         """
         if create and not (Path(folder) / MANIFEST).exists():
@@ -118,7 +128,7 @@ class Memory:
     @property
     def labels(self) -> tuple[str, ...]:
         """What is remembered, each label once, in the order in which it was first remembered."""
-        return tuple(dict.fromkeys(self._store.labels.tolist()))
+        return tuple(self._names[np.argsort(self._first)].tolist())
 
     def add(
         self,
@@ -180,7 +190,7 @@ class Memory:
         Args:
             vectors: ``(window, number)``; a row of NaN, as of a window without signal, has no neighbor.
             k: how many each is to have.
-            labels: only examples of these; of all when left out.
+            labels: only examples of these, spelled as they are remembered; of all when left out.
 
         Returns:
             ``(window, k)``.
@@ -189,20 +199,36 @@ class Memory:
         usable = np.asarray(np.isfinite(vectors).all(axis=1))
         if not len(self) or not usable.any():
             return found
-        among = self._among(vectors[usable], k, None if labels is None else dict.fromkeys(labels, 0))
+        among = self._index_of(frozenset(self._names.tolist() if labels is None else labels)).search(vectors[usable], k)
         found.ids[usable], found.similarity[usable] = among.ids, among.similarity
         return found
 
-    def _among(self, vectors: NDArray[np.floating], k: int, labels: dict[str, int] | None) -> Neighbors:
-        if labels is None or set(self.labels) <= set(labels):
-            return self._index.search(vectors, k)
-        fetch = k
-        while True:
-            everything = self._index.search(vectors, min(fetch, len(self)))
-            kept = everything.where(self.labels_of(everything, labels) == 0).first(k)
-            if kept.present.all() or fetch >= len(self):
-                return kept
-            fetch *= 4
+    def ids_of(self, label: str) -> list[int]:
+        """The ids of all examples of a label, whose case and spaces do not count.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        same = np.array([same_words(name) == same_words(label) for name in self._names.tolist()], dtype=np.bool_)
+        ids = self._store.ids[same[self._of_example]] if len(same) else self._store.ids
+        if not len(ids):
+            known = ", ".join(f"'{name}'" for name in self.labels) or "nothing at all"
+            raise UnknownName(f"nothing is remembered of '{label}': there is {known}")
+        return [int(one) for one in ids]
+
+    def _index_of(self, labels: frozenset[str]) -> VectorIndex:
+        """The index of everything, or an exact one of some labels' examples, kept until other labels are asked for.
+
+        Asking everything for more and more, until enough are of these labels, would come to all of it for a rare one.
+        """
+        if labels.issuperset(self._names.tolist()):
+            return self._index
+        if self._some is None or self._some[0] != labels:
+            rows = np.flatnonzero(np.isin(self._names, list(labels))[self._of_example])
+            some = ExactIndex(self._store.encoder.width)
+            some.add(self._store.ids[rows], self._store.vectors[rows])
+            self._some = (labels, some)
+        return self._some[1]
 
     def examples(self, ids: Iterable[int] | None = None) -> list[Example]:
         """Examples by their ids, all of them when left out.
@@ -241,12 +267,11 @@ class Memory:
             neighbors: what `search` found.
             numbers: the class of each label that has one.
         """
-        names, of_example = np.unique(self._store.labels, return_inverse=True)
-        classes = np.array([numbers.get(name, -1) for name in names.tolist()] or [-1], dtype=np.int64)
         if not len(self):
             return np.full(neighbors.ids.shape, -1, dtype=np.int64)
+        classes = np.array([numbers.get(name, -1) for name in self._names.tolist()], dtype=np.int64)
         rows = np.minimum(np.searchsorted(self._store.ids, neighbors.ids), len(self) - 1)
-        return np.where(neighbors.present, classes[of_example[rows]], -1)
+        return np.where(neighbors.present, classes[self._of_example[rows]], -1)
 
     def sizes(self, numbers: Mapping[str, int], count: int) -> NDArray[np.int64]:
         """How many examples each class has, ``(class,)``.
@@ -255,15 +280,20 @@ class Memory:
             numbers: the class of each label that has one.
             count: classes in all.
         """
-        names, of_each = np.unique(self._store.labels, return_counts=True)
         sizes = np.zeros(count, dtype=np.int64)
-        for name, size in zip(names.tolist(), of_each.tolist(), strict=True):
+        of_each = np.bincount(self._of_example, minlength=len(self._names))
+        for name, size in zip(self._names.tolist(), of_each.tolist(), strict=True):
             if name in numbers:
                 sizes[numbers[name]] += size
         return sizes
 
     def _follow(self) -> None:
-        """Let the index hold what the store holds; only what differs is touched."""
+        """Let the index hold what the store holds, of which only what differs is touched, and sort it by labels."""
+        # Sorting a million labels takes longer than a search: once for each change, not for each question.
+        self._names, self._first, self._of_example = np.unique(
+            self._store.labels, return_index=True, return_inverse=True
+        )
+        self._some = None
         new = np.setdiff1d(self._store.ids, self._indexed, assume_unique=True)
         gone = np.setdiff1d(self._indexed, self._store.ids, assume_unique=True)
         if len(gone):
