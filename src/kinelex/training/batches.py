@@ -63,7 +63,8 @@ class Batches:
         device: where the signal is kept and windows are made; all of it goes there.
 
     Raises:
-        UsageError: none of the recipe's sets is in the corpus.
+        UsageError: none of the recipe's sets is in the corpus, or nothing of a group that is to be left out, or nothing
+            else.
         UnknownName: a set whose names the vocabulary lists has another one.
     """
 
@@ -71,10 +72,10 @@ class Batches:
         self, corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary, device: torch.device | str = "cpu"
     ) -> None:
         self.recipe, self.device = recipe, torch.device(device)
-        self.tracks = corpus.of(recipe.train)
-        if not self.tracks:
+        tracks = corpus.of(recipe.train)
+        if not tracks:
             raise UsageError(f"the corpus has no session of {', '.join(recipe.train)}")
-        labels = [training_label(vocabulary, track.dataset, track.activity) for track in self.tracks]
+        self.tracks, labels = _but_for(recipe.without, tracks, vocabulary)
         self.labels: tuple[str, ...] = tuple(sorted({text for text, _ in labels}))
         number = {text: i for i, text in enumerate(self.labels)}
         self._samples = torch.from_numpy(corpus.samples).to(self.device)
@@ -155,6 +156,20 @@ class Batches:
         valid = augmentation.drop_sensor(valid, generator, share=change.drop_sensor)
         valid = augmentation.drop_channels(valid, generator, share=change.drop_channels)
         return signal.masked_fill(~valid, 0.0), valid, gravity
+
+
+def _but_for(
+    without: Sequence[str], tracks: Sequence[Track], vocabulary: Vocabulary
+) -> tuple[tuple[Track, ...], list[tuple[str, str]]]:
+    """The tracks that are not of these label groups, and the text and kind of each one's label."""
+    labels = [training_label(vocabulary, track.dataset, track.activity) for track in tracks]
+    groups = [vocabulary.group_of(text) for text, _ in labels] if without else []
+    if unknown := sorted(set(without) - set(groups)):
+        raise UsageError(f"nothing of {', '.join(unknown)} to leave out: there is {', '.join(sorted(set(groups)))}")
+    kept = [i for i in range(len(tracks)) if not without or groups[i] not in without]
+    if not kept:
+        raise UsageError(f"without {', '.join(without)} nothing is left to train on")
+    return tuple(tracks[i] for i in kept), [labels[i] for i in kept]
 
 
 def track_weights(tracks: Sequence[Track], label: NDArray[np.int64], sampling: Sampling) -> NDArray[np.float64]:

@@ -171,6 +171,11 @@ class Recipe(Readable):
     left_out: TrainingSets = Field(
         default=(), description="Training sets kept out, to select with and to calibrate the probabilities on."
     )
+    without: tuple[str, ...] = Field(
+        default=(),
+        description="Label groups of which nothing is trained on: to see what a model makes of activities that are new"
+        " to it.",
+    )
     temperature: float = Field(
         1.0,
         gt=0,
