@@ -79,6 +79,21 @@ def test_examples_are_relabeled_forgotten_and_taken_off_the_disk(
     assert "whisking" in output(capsys, "index", "info", memory)
 
 
+def test_a_memory_is_searched_by_what_was_chosen_for_it(
+    files: Path, memory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("faiss")
+    pytest.importorskip("milvus_lite")
+    call = ("index", "search", memory, files / "stir-again.csv", *WALK, "--k", "3", "--json")
+    exact = output(capsys, *call)
+    for chosen in (["faiss-hnsw"], ["milvus", "--uri", str(memory.parent / "milvus.db")], ["exact"]):
+        assert f"3 examples are searched by {chosen[0]}" in output(capsys, "index", "engine", memory, *chosen)
+        assert json.loads(output(capsys, "index", "info", memory, "--json"))["engine"] == chosen[0].split("-")[0]
+        assert output(capsys, *call) == exact
+    assert main(["index", "engine", str(memory), "milvus"]) == 2
+    assert "takes --uri" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("call", "code", "says"),
     [

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinelex.errors import BadSamples, MissingDependency, UsageError
+from kinelex.errors import BadSamples, CorruptArtifact, MissingDependency, UsageError
 from kinelex.retrieval.indexes import ExactIndex, FaissIndex, IndexConfig, MilvusIndex, VectorIndex, open_index
 from kinelex.retrieval.indexes import exact as exact_module
 from kinelex.retrieval.indexes import faiss_index as faiss_module
@@ -446,3 +446,47 @@ def test_groups_without_those_of_the_queries_are_refused() -> None:
     with pytest.raises(UsageError, match="one per query"):
         search_outside(search, 2, 1, ids=np.arange(3), groups=["a", "b"], own_groups=["a", "b"])
     assert (search_outside(search, 2, 1, ids=np.empty(0, dtype=np.int64)).ids == -1).all()
+
+
+def test_it_says_which_vectors_it_holds(make: Make) -> None:
+    index = make(4)
+    assert index.ids.tolist() == []
+    index.add([9, 2, 5000], vectors(0, 3, 4))
+    index.remove([2])
+    index.add([1], vectors(1, 1, 4))
+    assert index.ids.tolist() == [1, 9, 5000]
+    assert index.ids.dtype == np.int64
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+def test_an_index_that_was_written_is_read_as_it_was(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    config = FaissConfig.model_validate({"kind": kind})
+    index = FaissIndex(16, "cosine", config)
+    index.add(np.arange(3000) * 2, vectors(0, 3000, 16))
+    index.remove(np.arange(0, 400, 2))
+    index.write(tmp_path)
+    again = FaissIndex.read(tmp_path, 16, "cosine", config)
+    queries = vectors(1, 20, 16)
+    for step in range(2):
+        here, there = index.search(queries, 10), again.search(queries, 10)
+        np.testing.assert_array_equal(here.ids, there.ids, err_msg=f"step {step}")
+        assert index.ids.tolist() == again.ids.tolist()
+        for one in (index, again):
+            one.remove([400])
+            one.add([7], queries[:1])
+            assert one.search(queries[:1], 1).ids.tolist() == [[7]]
+            one.remove([7])
+            one.add([400], vectors(3, 1, 16))
+
+
+def test_files_of_another_index_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    index = FaissIndex(8)
+    index.add([0], [np.ones(8)])
+    index.write(tmp_path)
+    with pytest.raises(CorruptArtifact, match="another index"):
+        FaissIndex.read(tmp_path, 9)
+    (tmp_path / "slots.npz").write_bytes(b"no table")
+    with pytest.raises(CorruptArtifact, match="build it again"):
+        FaissIndex.read(tmp_path, 8)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kinelex.errors import BadLabels, KinelexError, UnknownName, UsageError, WrongEncoder
+from kinelex.errors import BadLabels, CorruptArtifact, KinelexError, UnknownName, UsageError, WrongEncoder
 from kinelex.retrieval.indexes import IndexConfig, open_index
 from kinelex.retrieval.memory import Example, Memory
 from kinelex.retrieval.store import Encoder
@@ -102,13 +102,101 @@ def test_examples_of_a_label_are_found_however_it_is_written(memory: Memory) -> 
         Memory.temporary(ENCODER).ids_of("running")
 
 
-def test_an_index_that_measures_otherwise_or_is_not_empty_is_refused(memory: Memory) -> None:
+def test_an_index_that_measures_otherwise_or_holds_other_vectors_is_refused(memory: Memory) -> None:
     with pytest.raises(UsageError, match="'l2'"):
         Memory.temporary(ENCODER, IndexConfig(metric="l2"))
-    full = open_index(3)
-    full.add([9], [X])
-    with pytest.raises(UsageError, match="not one of 1 vectors"):
-        Memory(memory.store, full)
+    other = open_index(3)
+    other.add([0, 1], [Z, Z])
+    with pytest.raises(UsageError, match="2 vectors that are not those of"):
+        Memory(memory.store, other)
+
+
+def test_an_index_that_was_filled_before_is_brought_up_to_date(memory: Memory) -> None:
+    index = open_index(3)
+    index.add(memory.store.ids, memory.store.vectors)
+    memory.forget([0])
+    memory.add([Z], ["rowing"])
+    again = Memory(memory.store, index)
+    assert index.ids.tolist() == memory.store.ids.tolist() == [1, 2, 3]
+    assert again.search(np.array([Z]), 3).ids.tolist() == memory.search(np.array([Z]), 3).ids.tolist()
+
+
+def many(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((count, 3)).astype(np.float32)
+
+
+def test_a_built_index_is_kept_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("faiss")
+    from kinelex.retrieval.indexes import FaissIndex
+
+    memory = Memory.open(tmp_path / "memory", ENCODER)
+    memory.add(many(2500), ["walking"] * 2500)
+    memory.choose_index(IndexConfig.model_validate({"engine": "faiss", "faiss": {"kind": "hnsw"}}))
+    found = memory.search(many(5, 1), 4)
+    added: list[int] = []
+    inside = FaissIndex._add
+
+    def counted(self: FaissIndex, ids: np.ndarray, vectors: np.ndarray) -> None:
+        added.append(len(ids))
+        inside(self, ids, vectors)
+
+    monkeypatch.setattr(FaissIndex, "_add", counted)
+    again = Memory.open(tmp_path / "memory", ENCODER)
+    assert isinstance(again._index, FaissIndex), "the choice is the memory's, not the caller's"
+    assert added == [], "nothing was built a second time"
+    np.testing.assert_array_equal(again.search(many(5, 1), 4).ids, found.ids)
+    again.forget([0])
+    again.add([X], ["running"])
+    third = Memory.open(tmp_path / "memory", ENCODER)
+    assert added == [1, 1], "only what is new since it was written"
+    assert third._index.ids.tolist() == third.store.ids.tolist()
+
+    damaged = tmp_path / "memory" / "index" / "index.faiss"
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    fourth = Memory.open(tmp_path / "memory", ENCODER)
+    assert added[2:] == [2500], "a damaged one is built again"
+    np.testing.assert_array_equal(fourth.search(many(5, 1), 4).ids, again.search(many(5, 1), 4).ids)
+    assert (tmp_path / "memory" / "index" / "index.faiss").stat().st_size > len(damaged.name), "and kept again"
+
+
+def test_an_index_of_another_memory_in_the_folder_is_built_anew(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    import shutil
+
+    config = IndexConfig.model_validate({"engine": "faiss", "faiss": {"kind": "flat"}})
+    for name, seed in (("one", 0), ("two", 9)):
+        memory = Memory.open(tmp_path / name, ENCODER, config)
+        memory.add(many(1200, seed), ["walking"] * 1200)
+    shutil.rmtree(tmp_path / "two" / "index")
+    shutil.copytree(tmp_path / "one" / "index", tmp_path / "two" / "index")
+    there = Memory.open(tmp_path / "two", ENCODER, config)
+    assert there.search(many(1200, 9)[40:41], 1).ids.tolist() == [[40]]
+
+
+def test_what_is_no_choice_of_an_index_is_said(tmp_path: Path) -> None:
+    Memory.open(tmp_path / "memory", ENCODER)
+    (tmp_path / "memory" / "index.json").write_text('{"engine": "fortune teller"}')
+    with pytest.raises(CorruptArtifact, match="choose one again"):
+        Memory.open(tmp_path / "memory", ENCODER)
+
+
+def test_a_memory_lives_in_milvus_too(tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite")
+    config = IndexConfig.model_validate({"engine": "milvus", "milvus": {"uri": str(tmp_path / "milvus.db")}})
+    memory = Memory.open(tmp_path / "memory", ENCODER)
+    memory.add([X, Y, Z], ["walking", "sitting", "rowing"])
+    memory.choose_index(config)
+    memory.forget([0])
+    assert memory.search(np.array([X, Z]), 1).ids.tolist()[1] == [2]
+    other = Memory.open(tmp_path / "memory", ENCODER)
+    assert other.search(np.array([Z]), 2).ids[0, 0] == 2
+    other.add([X], ["running"])
+    assert memory.refresh()
+    assert memory.search(np.array([X]), 1).ids.tolist() == [[3]], "what another process put there is no error"
+    stranger = Memory.open(tmp_path / "stranger", ENCODER)
+    stranger.add([Z, Z, Z, Z], ["lying"] * 4)
+    with pytest.raises(UsageError, match="not those of"):
+        stranger.choose_index(config)
 
 
 def test_a_window_without_signal_and_an_empty_memory_have_no_neighbors(memory: Memory) -> None:

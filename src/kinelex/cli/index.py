@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -68,7 +68,7 @@ def build(
     ]
     if not requests:
         raise UsageError(f"no window to remember: {', '.join(data)} has none of {', '.join(subjects or ['anybody'])}")
-    recognizer = load(model, memory=memory)
+    recognizer = load(model, memory=memory, gate=False)
     asked = sum(len(request.starts_s) for request in requests)
     requests = not_remembered(_of(recognizer), requests, window_s)
     total = sum(len(request.starts_s) for request in requests)
@@ -112,7 +112,7 @@ def add(
     from kinelex.recognition import load
 
     recording = reading.read(file)
-    recognizer = load(model, memory=memory)
+    recognizer = load(model, memory=memory, gate=False)
     ids = recognizer.remember(recording, label, start_s=start_s, end_s=end_s, window_s=window_s)
     numbers = f"example {ids[0]}" if len(ids) == 1 else f"examples {ids[0]} - {ids[-1]}"
     _say(f"remembered '{label}' from {recording.name}: {numbers}")
@@ -173,7 +173,42 @@ def compact(memory: Folder) -> None:
     """
     opened = _open(memory)
     opened.compact()
-    _say(f"{len(opened)} examples in {sum(f.stat().st_size for f in memory.iterdir()) / 1e6:.1f} MB")
+    _say(f"{len(opened)} examples in {sum(f.stat().st_size for f in memory.glob('*.parquet')) / 1e6:.1f} MB")
+
+
+@app.command
+def engine(
+    memory: Folder,
+    name: Annotated[Literal["exact", "faiss-flat", "faiss-ivf", "faiss-hnsw", "milvus"], Parameter(name="ENGINE")],
+    *,
+    uri: str = "",
+    collection: str = "kinelex",
+) -> None:
+    """Choose how a memory is searched from now on, and build that.
+
+    Exact search misses nothing and needs nothing else: stay with it below some ten thousand examples. A graph
+    (faiss-hnsw) or cells (faiss-ivf) are kept in the folder, so that they are built once.
+
+    kinelex index engine memories/mine faiss-hnsw
+
+    Args:
+        memory: The folder of the memory.
+        name: What searches.
+        uri: Of milvus: the address of a server, or a path ending in .db for the one within this process.
+        collection: Of milvus: the name of the table of vectors, one for each memory.
+    """
+    from kinelex.retrieval.indexes import FaissConfig, IndexConfig, MilvusConfig
+
+    if (name == "milvus") != bool(uri):
+        raise UsageError("milvus, and only milvus, takes --uri: the address of a server, or a path ending in .db")
+    of, _, kind = name.partition("-")
+    config = IndexConfig.model_validate({
+        "engine": of, "faiss": FaissConfig.model_validate({"kind": kind} if kind else {}),
+        "milvus": MilvusConfig(uri=uri, collection=collection),
+    })  # fmt: skip
+    opened = _open(memory)
+    opened.choose_index(config)
+    _say(f"{len(opened)} examples are searched by {name}")
 
 
 @app.command
@@ -184,13 +219,15 @@ def info(memory: Folder, *, as_json: Annotated[bool, Parameter(name="--json", ne
         memory: The folder of the memory.
         as_json: Print JSON in place of a table.
     """
+    from kinelex.retrieval.index_files import chosen as chosen_index
+
     opened = _open(memory)
     if as_json:
         encoder = opened.store.encoder
         print(json.dumps({
             "folder": str(memory), "examples": len(opened),
             "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint, "width": encoder.width},
-            "labels": _counts(opened),
+            "engine": chosen_index(memory).engine, "labels": _counts(opened),
         }, ensure_ascii=False, indent=1))  # fmt: skip
     else:
         _show(opened)
@@ -233,7 +270,8 @@ def search(
     """
     from kinelex.recognition import load
     from kinelex.recognition.asked import window_starts
-    from kinelex.recognition.timeline import Neighbor, clock
+    from kinelex.recognition.recall import Neighbor
+    from kinelex.recognition.timeline import clock
     from kinelex.retrieval.memory import Memory
 
     if k < 1:

@@ -16,9 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from kinelex.artifact import MANIFEST
 from kinelex.errors import UnknownName, UsageError
 from kinelex.language.words import same_words
+from kinelex.retrieval.index_files import choose, chosen, keep_built, open_built
 from kinelex.retrieval.indexes import ExactIndex, IndexConfig, VectorIndex, open_index
 from kinelex.retrieval.neighbors import Neighbors
 from kinelex.retrieval.store import Encoder, ExampleStore
+
+_ASKED, _ALIKE = 32, 8
+"""So many examples of an index that was filled before are looked up among so many neighbors of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +61,22 @@ class Memory:
 
     Args:
         store: the examples.
-        index: an empty one, which is filled with them; it measures by the cosine.
+        index: measures by the cosine; empty, or filled from this store before. What it lacks is added to it, and what
+            is forgotten removed.
 
     Raises:
-        UsageError: the index holds something already, or measures otherwise.
+        UsageError: the index measures otherwise, or holds other vectors.
     """
 
     def __init__(self, store: ExampleStore, index: VectorIndex) -> None:
-        if index.metric != "cosine" or len(index):
-            raise UsageError(
-                f"a memory fills an empty index that measures by the cosine, not one of {len(index)} vectors by"
-                f" '{index.metric}': choose another metric, or another collection"
-            )
+        if index.metric != "cosine":
+            raise UsageError(f"a memory is searched by the cosine, not by '{index.metric}': choose another metric")
         self._store, self._index = store, index
-        self._indexed: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._indexed: NDArray[np.int64] = index.ids
+        self._config: IndexConfig | None = None
+        self._changed = 0
         self._some: tuple[frozenset[str], VectorIndex] | None = None
+        self._check_same()
         self._follow()
 
     @classmethod
@@ -96,7 +101,7 @@ class Memory:
         Args:
             folder: where it is, or is to be made.
             encoder: what makes the vectors.
-            config: how to search; exactly when left out.
+            config: how to search; as was chosen for this memory when left out (see `choose_index`), exactly by default.
             create: make an empty one where there is none.
 
         Raises:
@@ -109,7 +114,29 @@ class Memory:
         """
         if create and not (Path(folder) / MANIFEST).exists():
             ExampleStore.create(folder, encoder)
-        return cls(ExampleStore.open(folder, encoder=encoder), open_index(encoder.width, config))
+        store = ExampleStore.open(folder, encoder=encoder)
+        config = chosen(folder) if config is None else config
+        try:
+            memory = cls(store, open_built(folder, encoder.width, config))
+        except UsageError:
+            if config.engine == "milvus":
+                raise
+            memory = cls(store, open_index(encoder.width, config))
+        memory._config = config
+        memory._keep_index()
+        return memory
+
+    def choose_index(self, config: IndexConfig) -> None:
+        """Search with this index from now on, here and wherever this memory is opened.
+
+        Raises:
+            UsageError: it does not measure by the cosine, or holds other vectors.
+            MissingDependency: the engine's package is not installed.
+        """
+        other = Memory(self._store, open_index(self._store.encoder.width, config))
+        choose(self.folder, config)
+        self._index, self._config, self._changed = other._index, config, len(other)
+        self._keep_index()
 
     def __len__(self) -> int:
         """How many examples there are."""
@@ -287,6 +314,26 @@ class Memory:
                 sizes[numbers[name]] += size
         return sizes
 
+    def _check_same(self) -> None:
+        """Refuse an index that some other memory filled: vectors of the same ids would not find themselves."""
+        shared = np.intersect1d(self._indexed, self._store.ids, assume_unique=True)
+        if not len(self._indexed):
+            return
+        some = shared[:: max(1, len(shared) // _ASKED)]
+        found = self._index.search(self._store.vectors[np.searchsorted(self._store.ids, some)], _ALIKE)
+        alike = np.nan_to_num(found.similarity) > 1 - 1e-5
+        # Among more copies than are asked for, a vector may be missing.
+        own = (alike & (found.ids == some[:, None])).any(axis=1) | alike[:, -1]
+        if not own.sum() > len(some) / 2:
+            raise UsageError(
+                f"the index holds {len(self._indexed)} vectors that are not those of '{self.folder}': choose another"
+                " collection for this memory, or remove that one"
+            )
+
+    def _keep_index(self) -> None:
+        if self._config is not None and keep_built(self.folder, self._index, self._config, self._changed):
+            self._changed = 0
+
     def _follow(self) -> None:
         """Let the index hold what the store holds, of which only what differs is touched, and sort it by labels."""
         # Sorting a million labels takes longer than a search: once for each change, not for each question.
@@ -294,6 +341,8 @@ class Memory:
             self._store.labels, return_index=True, return_inverse=True
         )
         self._some = None
+        if self._index.shared:
+            self._indexed = self._index.ids
         new = np.setdiff1d(self._store.ids, self._indexed, assume_unique=True)
         gone = np.setdiff1d(self._indexed, self._store.ids, assume_unique=True)
         if len(gone):
@@ -301,3 +350,5 @@ class Memory:
         if len(new):
             self._index.add(new, self._store.vectors[np.searchsorted(self._store.ids, new)])
         self._indexed = self._store.ids
+        self._changed += len(gone) + len(new)
+        self._keep_index()

@@ -50,8 +50,18 @@ class CheckedIndex(ABC):
         """The length of a vector."""
         return self._width
 
+    @property
+    def shared(self) -> bool:
+        """See `VectorIndex.shared`."""
+        return False
+
     @abstractmethod
     def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def ids(self) -> NDArray[np.int64]:
+        """See `VectorIndex.ids`."""
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Add vectors under new ids; see `VectorIndex.add`."""

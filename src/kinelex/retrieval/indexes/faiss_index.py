@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinelex.errors import MissingDependency
+from kinelex.errors import CorruptArtifact, MissingDependency
 from kinelex.retrieval.indexes.checked import CheckedIndex
 from kinelex.retrieval.indexes.config import FaissConfig
 from kinelex.retrieval.indexes.ordering import SPARE, ordered
@@ -16,6 +17,8 @@ from kinelex.retrieval.neighbors import Neighbors
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+
+_FILE, _SLOTS = "index.faiss", "slots.npz"
 
 CELLS_FROM = 2048
 """Vectors from which on IVF has cells; with fewer it compares with everything."""
@@ -58,8 +61,43 @@ class FaissIndex(CheckedIndex):
         self._grouped = 0
         self._index = self._made(0)
 
+    @classmethod
+    def read(cls, folder: Path, width: int, metric: Metric = "cosine", config: FaissConfig | None = None) -> FaissIndex:
+        """An index as `write` left it; the other arguments are those it was made with.
+
+        Raises:
+            CorruptArtifact: the files are not of such an index.
+        """
+        index = cls(width, metric, config)
+        try:
+            # Reading an index of another making can end the process: whoever calls has checked the hashes.
+            index._index = index._faiss.read_index(str(folder / _FILE))
+            kept = np.load(folder / _SLOTS, allow_pickle=False)
+            ids, alive, index._grouped = kept["ids"], kept["alive"], int(kept["grouped"])
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise CorruptArtifact(f"'{folder}' holds no index of FAISS ({error}): build it again") from None
+        if index._index.d != width or not len(ids) == len(alive) == index._used:
+            raise CorruptArtifact(f"'{folder}' holds another index: build it again")
+        index._ids, index._alive = ids, alive
+        living = np.flatnonzero(alive)
+        index._slots = dict(zip(ids[living].tolist(), living.tolist(), strict=True))
+        return index
+
+    def write(self, folder: Path) -> tuple[str, ...]:
+        """Write what was built into a folder that is there; returns the names of the files."""
+        with self._turn:
+            used = self._used
+            self._faiss.write_index(self._index, str(folder / _FILE))
+            np.savez(folder / _SLOTS, ids=self._ids[:used], alive=self._alive[:used], grouped=self._grouped)
+        return _FILE, _SLOTS
+
     def __len__(self) -> int:
         return len(self._slots)
+
+    @property
+    def ids(self) -> Ints:
+        """See `VectorIndex.ids`."""
+        return np.sort(np.fromiter(self._slots, dtype=np.int64, count=len(self._slots)))
 
     def _contains(self, ids: Ints) -> NDArray[np.bool_]:
         return np.fromiter((one in self._slots for one in ids.tolist()), dtype=np.bool_, count=len(ids))

@@ -61,8 +61,23 @@ class MilvusIndex(CheckedIndex):
             self.close()
             raise
 
+    @property
+    def shared(self) -> bool:
+        """See `VectorIndex.shared`."""
+        return True
+
     def __len__(self) -> int:
         return int(self._client.query(self._name, filter="", output_fields=["count(*)"])[0]["count(*)"])
+
+    @property
+    def ids(self) -> Ints:
+        """See `VectorIndex.ids`."""
+        found: list[int] = []
+        pages = self._client.query_iterator(self._name, batch_size=_IDS, output_fields=["id"])
+        while rows := pages.next():
+            found += [row["id"] for row in rows]
+        pages.close()
+        return np.sort(np.array(found, dtype=np.int64))
 
     def close(self) -> None:
         """Let go of Milvus; the collection stays."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, runtime_checkable
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from kinelex.retrieval.neighbors import Neighbors
 
@@ -30,8 +31,18 @@ class VectorIndex(Protocol):
         """The length of a vector."""
         ...
 
+    @property
+    def shared(self) -> bool:
+        """Whether others may have added or removed vectors meanwhile."""
+        ...
+
     def __len__(self) -> int:
         """How many vectors there are."""
+        ...
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The ids of all vectors, ascending."""
         ...
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
