@@ -5,6 +5,7 @@ Figures on a set that is among a backbone's ``trained_on`` say nothing.
 
 from kinelex.backbones.adaptation import Clips, adapt, adapt_many
 from kinelex.backbones.aligned import AlignedBackbone
+from kinelex.backbones.augmented import Retrieval
 from kinelex.backbones.clip_encoder import ClipClassifier, ClipEncoder
 from kinelex.backbones.contract import InputContract
 from kinelex.backbones.function import CallableBackbone, CallableClassifier
@@ -35,6 +36,7 @@ __all__ = [
     "LimuBertClassifier",
     "MantisBackbone",
     "MomentBackbone",
+    "Retrieval",
     "StatisticsBackbone",
     "TS2VecBackbone",
     "TS2VecConfig",
