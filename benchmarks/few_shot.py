@@ -1,9 +1,9 @@
 """What a model learns from a few labels, on training sets that it did not see: what the defaults were chosen by.
 
-    python benchmarks/few_shot.py --runs FOLDER-OF-LEAVE-OUT-RUNS --root FOLDER-OF-IMPORTED-SETS
+    python benchmarks/few_shot.py --runs runs/leave_out --root FOLDER-OF-IMPORTED-SETS
 
-Every run that left sets out (`kinelex train --leave-out`) learns from a few windows of each, of some people, and is
-scored on the other people. Heads are fitted with each pull and with the one that
+Every run that left sets out (`left_out_runs.py` says how they are made) learns from a few windows of each, of some
+people, and is scored on the other people. Heads are fitted with each pull and with the one that
 cross-validation chooses; the network is fine-tuned as the settings say and in variants of them, on the first fold.
 """
 
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from left_out_runs import command_of, left_out_by
 from numpy.typing import NDArray
 
 from kinelex.artifact import write_json
@@ -30,8 +31,8 @@ from kinelex.evaluation.protocol import ZeroShotProtocol
 from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.units import lay_out
 from kinelex.evaluation.zero_shot import versions
-from kinelex.language import Vocabulary, resolve_text_encoder
-from kinelex.model import Checkpoint, load_checkpoint
+from kinelex.language import TextEncoder, Vocabulary, resolve_text_encoder
+from kinelex.model import Checkpoint
 from kinelex.model.embedding import WindowInputs, embed_inputs, window_inputs
 from kinelex.training.few_shot.fine_tuning import FineTuning, LabeledWindows, between, fine_tune
 from kinelex.training.few_shot.heads import DEFAULT_PULL, PULLS, fit_head, text_head
@@ -66,29 +67,31 @@ class Left:
 
 def left_out_sets(runs: Path, root: Path) -> Iterator[Left]:
     encoder, vocabulary = resolve_text_encoder(), Vocabulary.standard()
-    for result in sorted(runs.glob("*/result.json")):
-        checkpoint = load_checkpoint(result.parent / "checkpoint")
-        for name in json.loads(result.read_text())["recipe"]["left_out"]:
-            source = EvaluationSet.stored(StoredDataset.open(root, name))
-            units = lay_out(source.sessions(), ZeroShotProtocol())
-            candidates = closed_set(name, source.declared, "words", vocabulary, checkpoint.label_encoder(encoder))
-            kept = np.arange(0, len(units), -(-len(units) // MOST_UNITS))
-            inputs = window_inputs(units.requests, units.window_s, checkpoint.model.config).of(kept)
-            vectors = embed_inputs(checkpoint.model, inputs)
-            usable = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-            kept = kept[usable]
-            present, subjects = np.unique(units.subjects[kept], return_inverse=True)
-            yield Left(
-                name=name,
-                checkpoint=checkpoint,
-                texts=candidates.vectors,
-                truth=np.array([candidates.class_of_label[units.labels[i]] for i in kept]),
-                subjects=subjects,
-                sessions=units.sessions[kept],
-                names=tuple(units.subject_names[i] for i in present),
-                inputs=inputs.of(usable),
-                vectors=vectors[usable],
-            )
+    for _, checkpoint, name in left_out_by(runs):
+        yield seen_by(checkpoint, EvaluationSet.stored(StoredDataset.open(root, name)), vocabulary, encoder)
+
+
+def seen_by(checkpoint: Checkpoint, source: EvaluationSet, vocabulary: Vocabulary, encoder: TextEncoder) -> Left:
+    """A set as a model sees it."""
+    units = lay_out(source.sessions(), ZeroShotProtocol())
+    candidates = closed_set(source.name, source.declared, "words", vocabulary, checkpoint.label_encoder(encoder))
+    kept = np.arange(0, len(units), -(-len(units) // MOST_UNITS))
+    inputs = window_inputs(units.requests, units.window_s, checkpoint.model.config).of(kept)
+    vectors = embed_inputs(checkpoint.model, inputs)
+    usable = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+    kept = kept[usable]
+    present, subjects = np.unique(units.subjects[kept], return_inverse=True)
+    return Left(
+        name=source.name,
+        checkpoint=checkpoint,
+        texts=candidates.vectors,
+        truth=np.array([candidates.class_of_label[units.labels[i]] for i in kept]),
+        subjects=subjects,
+        sessions=units.sessions[kept],
+        names=tuple(units.subject_names[i] for i in present),
+        inputs=inputs.of(usable),
+        vectors=vectors[usable],
+    )
 
 
 def head_rows(left: Left) -> Iterator[dict[str, Any]]:
@@ -197,7 +200,7 @@ def main() -> None:
     write_json(
         call.out,
         {
-            "command": "python benchmarks/few_shot.py",
+            "command": command_of(__file__, parser, call),
             "settings": FineTuning().model_dump(mode="json"),
             "variants": variants,
             "left_out_by": sets,

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from few_shot import Left, left_out_sets
+from left_out_runs import command_of
 from numpy.typing import NDArray
 from scipy.special import softmax
 
@@ -89,14 +90,14 @@ class Case:
 Predict = Callable[[Case], NDArray[np.int64]]
 
 
-def cases(left: Left, shots: int) -> Iterator[Case]:
-    """Every activity several times, each with other people's windows as examples."""
+def cases(left: Left, shots: int, activities: Sequence[int] | None = None) -> Iterator[Case]:
+    """Every activity, or some, several times, each with other people's windows as examples."""
     words = text_head(left.checkpoint, left.texts).logits(left.vectors).astype(np.float64)
     for draw in range(DRAWS):
         rng = np.random.default_rng(seed_of(0, draw, f"remember {left.name} {shots}"))
         people = rng.permutation(len(left.names))
         shown = np.isin(left.subjects, people[: len(people) // 2])
-        for activity in range(len(left.texts)):
+        for activity in range(len(left.texts)) if activities is None else activities:
             pool, test = np.flatnonzero(shown & (left.truth == activity)), np.flatnonzero(~shown)
             if not len(pool) or not (left.truth[test] == activity).any():
                 continue
@@ -221,7 +222,7 @@ def main() -> None:
     torch.set_num_threads(1)
     sets = list(left_out_sets(call.runs, call.root or data_root()))
     result: dict[str, Any] = {
-        "command": "python benchmarks/remember.py",
+        "command": command_of(__file__, parser, call),
         "constants": {
             "near": recollection.NEAR,
             "far": recollection.FAR,

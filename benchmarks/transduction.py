@@ -1,23 +1,24 @@
 """What knowledge beyond the single window is worth, on training sets that runs left out.
 
-    python benchmarks/transduction.py RUN ... --root FOLDER-OF-IMPORTED-SETS
+    python benchmarks/transduction.py --runs runs/leave_out --root FOLDER-OF-IMPORTED-SETS
 
-scores the checkpoint of every run on the sets that it left out, closed (official names as words) and open (the whole
-vocabulary by groups): with and without what crowded texts lose; with a prior from how many training sets have a label;
-with the model's own answers to its training prototypes divided out, which needs no data (`label prior`); and with the
-unlabeled windows of a recording, of a person or of a set looked at together. What `kinelex evaluate zero-shot` does was
-chosen by it, and the rest was dropped.
+scores the checkpoint of every run (`left_out_runs.py` says how they are made) on the sets that it left out, closed
+(official names as words) and open (the whole vocabulary by groups): with and without what crowded texts lose; with a
+prior from how many training sets have a label; with the model's own answers to its training prototypes divided out,
+which needs no data (`label prior`); and with the unlabeled windows of a recording, of a person or of a set looked at
+together. What `kinelex evaluate zero-shot` does was chosen by it, and the rest was dropped.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from left_out_runs import command_of, left_out_by
 from numpy.typing import NDArray
 
 from kinelex.artifact import write_json
@@ -30,12 +31,12 @@ from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.units import Units, embed, lay_out
 from kinelex.evaluation.zero_shot import versions
 from kinelex.language import Vocabulary
-from kinelex.model import Checkpoint, load_checkpoint
-from kinelex.recognition.prior import RARE, balance, class_frequencies
-from kinelex.recognition.scoring import label_logits, softmax
+from kinelex.model import Checkpoint
+from kinelex.model.scoring import label_logits, softmax
+from kinelex.recognition.prior import RARE, Scope, balance, class_frequencies
 
 RESULT = Path(__file__).parent / "results" / "transduction.json"
-SCOPES = ("recording", "subject", "set")
+SCOPES: tuple[Scope, ...] = ("recording", "subject", "set")
 Logits = NDArray[np.float64]
 
 
@@ -55,8 +56,28 @@ def pulled_means(embeddings: Logits, vectors: Logits, scale: float, bias: Logits
     return scale * embeddings @ means.T + bias
 
 
+def log_frequencies(logits: Logits, pseudo_windows: float) -> Logits:
+    """How often each label occurs among windows that are looked at together, as what it adds to their logits."""
+    return np.asarray(np.log(class_frequencies(softmax(logits), pseudo_windows=pseudo_windows)))
+
+
+def minus_half_the_mean(logits: Logits) -> Logits:
+    return np.asarray(-0.5 * logits.mean(axis=0))
+
+
+OFFSETS: dict[str, Callable[[Logits], Logits]] = {
+    **{
+        f"frequencies, {count:g} pseudo-windows": partial(log_frequencies, pseudo_windows=count)
+        for count in (1.0, 10.0, 100.0)
+    },
+    **{f"balance {share:g}": partial(balance, share=share, steps=20) for share in (0.5, 1.0)},
+    "half the mean": minus_half_the_mean,
+}
+"""What windows that are looked at together add to the logits of each."""
+
+
 def variants(
-    checkpoint: Checkpoint, embeddings: Logits, heaps: dict[str, NDArray[np.int64]], task: Candidates
+    checkpoint: Checkpoint, embeddings: Logits, heaps: dict[Scope, NDArray[np.int64]], task: Candidates
 ) -> Iterator[tuple[str, Logits]]:
     """Every way to score a task, as logits."""
     space, scale = checkpoint.text_space, checkpoint.scale / checkpoint.temperature
@@ -78,23 +99,10 @@ def variants(
     bias = np.zeros(len(vectors)) if loss is None else -scale * loss
     for scope, heap in heaps.items():
         members = [np.flatnonzero(heap == number) for number in np.unique(heap)]
-        ways: dict[str, Any] = {
-            **{
-                f"frequencies, {count:g} pseudo-windows": lambda here, count=count: np.log(
-                    class_frequencies(softmax(chosen[here]), pseudo_windows=count)
-                )
-                for count in (1.0, 10.0, 100.0)
-            },
-            **{
-                f"balance {share:g}": lambda here, share=share: balance(chosen[here], share=share, steps=20)
-                for share in (0.5, 1.0)
-            },
-            "half the mean": lambda here: -0.5 * chosen[here].mean(axis=0),
-        }
-        for name, offset in ways.items():
+        for name, offset in OFFSETS.items():
             found = chosen.copy()
             for here in members:
-                found[here] += offset(here)
+                found[here] += offset(chosen[here])
             yield f"{scope}: {name}", found
         if scope != "recording" and vectors.shape[1] == embeddings.shape[1]:
             found = chosen.copy()
@@ -113,7 +121,7 @@ def score(checkpoint: Checkpoint, source: EvaluationSet, units: Units) -> Iterat
     }
     embeddings = embed(checkpoint, units).astype(np.float64)
     usable = np.isfinite(embeddings).all(axis=1)
-    heaps = {scope: units.together(scope)[usable] for scope in SCOPES}  # type: ignore[arg-type]
+    heaps = {scope: units.together(scope)[usable] for scope in SCOPES}
     for kind, task in tasks.items():
         truth = np.array([task.class_of_label[label] for label in units.labels])[usable]
         for variant, logits in variants(checkpoint, embeddings[usable], heaps, task):
@@ -142,22 +150,19 @@ def summarize(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs that left sets out")
+    parser.add_argument("--runs", type=Path, required=True, help="runs that left sets out, one folder each")
     parser.add_argument("--root", type=Path, default=None, help="folder of the imported data sets")
     call = parser.parse_args()
     rows, checkpoints = [], {}
-    for run in call.runs:
-        recipe = json.loads((run / "recipe.json").read_text())
-        checkpoint = load_checkpoint(run / "checkpoint")
-        checkpoints[run.name] = checkpoint.fingerprint
-        for name in recipe["left_out"]:
-            source = EvaluationSet.stored(StoredDataset.open(call.root or data_root(), name))
-            units = lay_out(source.sessions(), ZeroShotProtocol())
-            rows += [{"run": run.name, **row} for row in score(checkpoint, source, units)]
+    for run, checkpoint, name in left_out_by(call.runs):
+        checkpoints[run] = checkpoint.fingerprint
+        source = EvaluationSet.stored(StoredDataset.open(call.root or data_root(), name))
+        units = lay_out(source.sessions(), ZeroShotProtocol())
+        rows += [{"run": run, **row} for row in score(checkpoint, source, units)]
     write_json(
         RESULT,
         {
-            "command": "python benchmarks/transduction.py RUN ...",
+            "command": command_of(__file__, parser, call),
             "checkpoints": checkpoints,
             "versions": versions(),
             "means": summarize(rows),

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from kinelex.backbones import load_backbone
 from kinelex.cli import main
 from kinelex.errors import CorruptArtifact, UnsupportedFormat, UsageError
 from kinelex.evaluation.retrieval import (
@@ -20,10 +22,14 @@ from kinelex.evaluation.retrieval import (
     read_retrieval,
     write_retrieval,
 )
+from kinelex.evaluation.retrieval.heads import head_probabilities
 from kinelex.evaluation.retrieval.report import RetrievalScore, TargetUsed, retrieval_page
-from kinelex.evaluation.retrieval.systems import head_probabilities, safe_weight
+from kinelex.evaluation.retrieval.systems import safe_weight
+from kinelex.evaluation.retrieval.targets import embedded, prepare
+from kinelex.evaluation.retrieval.wrapped_windows import wrapped
 from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.statistics import Estimate
+from kinelex.language import Vocabulary
 from kinelex.signal.channel import Channel
 from kinelex.signal.recording import Interval, Recording
 from kinelex.signal.windows import cut
@@ -171,6 +177,48 @@ def test_a_head_gives_no_chance_to_what_it_was_never_shown() -> None:
     assert alone.tolist() == [[1.0, 0.0, 0.0, 0.0]]
 
 
+def test_what_is_shorter_than_a_published_window_is_repeated() -> None:
+    ramp = np.arange(260, dtype=np.float32)[:, None] * [1, -1]
+    long = wrapped(ramp.astype(np.float32), 200)
+    assert len(long) == 400
+    np.testing.assert_array_equal(long[:260], ramp)
+    np.testing.assert_array_equal(long[260:320], ramp[200:])
+    np.testing.assert_array_equal(long[380:], ramp[200:220])
+    np.testing.assert_array_equal(wrapped(long[:239], 200), ramp[:200], "under two seconds beside a whole window")
+    assert len(wrapped(long[:240], 200)) == 400
+    assert len(wrapped(long[:7], 200)) == 200 and len(wrapped(long[:200], 200)) == 200
+
+
+def test_backbones_are_given_published_windows(encoder: Any) -> None:
+    rules = RetrievalProtocol(windows="published")
+    assert rules.window_s == 10 and RetrievalProtocol.model_validate(rules.model_dump()) == rules
+    with pytest.raises(ValidationError, match="published windows are 10 s long, not 6 s"):
+        RetrievalProtocol(windows="published", window_s=6.0)
+    sessions = [swing(activity, 0) for activity in range(3)]
+    target = prepare(
+        EvaluationSet.of("short", [sessions[0].between(0, 24), sessions[1].between(0, 4), sessions[2]]),
+        rules, Vocabulary.standard(), encoder,
+    )  # fmt: skip
+    assert [starts.tolist() for _, starts in target.requests] == [[0, 10, 20], [0], [0, 10, 20]]
+    for (recording, _), seconds in zip(target.requests, (30, 10, 30), strict=True):
+        assert (recording.rate_hz, recording.duration_s) == (20, seconds)
+        assert {channel.sensor for channel in recording.channels} == {"acc"}
+    short = target.requests[1][0].samples
+    np.testing.assert_array_equal(short[80:160], short[:80])
+    assert np.isfinite(target.features).all() and target.window_s == 10
+    vectors = embedded(Movement(), target).vectors
+    assert vectors.shape == (7, 3) and np.isfinite(vectors).all()
+
+
+def test_words_that_a_model_cannot_tell_apart_are_no_answer(make_session: Any, encoder: Any) -> None:
+    for other, words in (("walk", False), ("sitting", True)):
+        both = [make_session(number, label, 12.0, subject="p") for number, label in enumerate(("walking", other))]
+        target = prepare(EvaluationSet.of("two", both), RetrievalProtocol(), Vocabulary.standard(), encoder)
+        seen = embedded(load_backbone("small"), target)
+        assert (seen.words is not None) == words
+        assert seen.vectors.shape == (4, 384) and np.isfinite(seen.vectors).all()
+
+
 def test_the_page_has_four_columns_and_says_what_a_memory_of_labels_is(report: RetrievalReport) -> None:
     page = retrieval_page(report)
     assert "| backbone | budget | base | vote | MoRA[B] | MoRA[F] |" in page
@@ -192,6 +240,10 @@ def test_what_the_weights_saw_is_marked() -> None:
     page = retrieval_page(report)
     assert "| b * | all |" in page and "the weights of b saw d" in page and "d does not say who was recorded" in page
     assert report.comparisons() == []
+    assert "as published" not in page
+    published = RetrievalProtocol(head="published", windows="published").model_dump(mode="json")
+    page = retrieval_page(report.model_copy(update={"protocol": published}))
+    assert "10-second windows" in page and "Head as published" in page and "Windows as published" in page
 
 
 def test_a_report_is_read_back_and_nothing_else_is(report: RetrievalReport, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinelex.model import TextSpace
+from kinelex.model.scoring import probabilities
 from kinelex.model.text_space import CROWDING, LEANING, NEIGHBOURS
-from kinelex.recognition.scoring import probabilities
 
 WIDTH = 24
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinelex.errors import BadSamples
+from kinelex.model.scoring import softmax
 from kinelex.recognition import Unsure, fit_temperature
 from kinelex.recognition.calibration import TEMPERATURES
-from kinelex.recognition.scoring import softmax
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5, 6.0])

@@ -33,7 +33,7 @@ def test_the_picture_has_the_window_its_examples_and_the_weight(timeline, moving
     assert any(word.startswith("sprint, ") for word in words), "the answer"
     assert "this window, 0.0 s" in words
     assert sum(word.startswith("sprint  ") for word in words) == 3, "three nearest examples, with how near they are"
-    assert any(word.endswith("of the answer comes from examples") for word in words)
+    assert any(word.startswith("closed form: ") and word.endswith("comes from examples") for word in words)
     assert {"standing", "sprint", "walking"} <= set(words)
     drawn = [axes for axes in figure.axes if axes.lines]
     assert len(drawn) == 4, "the window and three examples, whose recording is there"
@@ -42,6 +42,17 @@ def test_the_picture_has_the_window_its_examples_and_the_weight(timeline, moving
 def test_an_example_without_its_recording_is_described(timeline) -> None:
     words = " ".join(texts(timeline.explain(3.0)))
     assert "example 0" in words and "shown.csv" in words
+
+
+def test_a_label_with_signs_of_mathematics_is_written_as_it_is(recognizer: Recognizer, moving, tmp_path: Path) -> None:
+    name = r"counting $\frac{100$ and $200_"
+    recognizer.remember(moving(("running", 10), name="$shown$.csv"), name)
+    recognizer.remember(moving(("standing", 10)), "st$ill$")
+    timeline = recognizer.recognize(moving(("running", 12), name="$d_ay^$.csv"), ["st$ill$", name])
+    figure = timeline.explain(3.0, tmp_path / "why.svg")
+    assert any(name in word for word in texts(figure))
+    assert name in (tmp_path / "why.svg").read_text()
+    figure.savefig(tmp_path / "again.png")
 
 
 def test_the_bars_are_the_three_answers(timeline) -> None:

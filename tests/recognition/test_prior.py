@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinelex.errors import BadSamples
+from kinelex.model.scoring import softmax
 from kinelex.recognition.prior import balance, class_frequencies, transductive
-from kinelex.recognition.scoring import softmax
 
 
 def drawn(

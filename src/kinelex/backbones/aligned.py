@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 
 from kinelex.backbones.contract import InputContract
 from kinelex.errors import BadLabels
@@ -17,6 +16,7 @@ from kinelex.language.vocabulary import Vocabulary
 from kinelex.language.words import same_words
 from kinelex.model.channels import MEASURED
 from kinelex.model.checkpoint import Checkpoint
+from kinelex.model.scoring import probabilities
 from kinelex.signal.recording import Recording
 
 
@@ -74,19 +74,15 @@ class AlignedBackbone:
 
     def probabilities(self, embeddings: NDArray[np.floating], labels: Sequence[str]) -> NDArray[np.float32]:
         """Vectors that `embed` gave to probabilities of labels, ``(window, label)``; a row of NaN stays one."""
-        vectors = self.checkpoint.text_space.project(self._raw(labels))
-        crowding = self.checkpoint.text_space.crowding(vectors)
-        prototypes = vectors.astype(np.float64).reshape(len(vectors), -1, self.dim)
-        # einsum, unlike a BLAS product, adds up each row in the same order whatever the number of rows is.
-        cosine = np.max(
-            [
-                np.einsum("wt,lt->wl", embeddings.astype(np.float64), prototypes[:, k])
-                for k in range(prototypes.shape[1])
-            ],
-            axis=0,
+        space = self.checkpoint.text_space
+        vectors = space.project(self._raw(labels))
+        return probabilities(
+            embeddings,
+            vectors,
+            scale=self.checkpoint.scale,
+            crowding=space.crowding(vectors),
+            temperature=self.checkpoint.temperature,
         )
-        logits = self.checkpoint.scale * (cosine - crowding) / self.checkpoint.temperature
-        return np.asarray(softmax(logits, axis=1), dtype=np.float32)
 
     def _raw(self, labels: Sequence[str]) -> NDArray[np.float32]:
         """``(label, text)`` vectors of the label side: the checkpoint's own where it knows the label."""

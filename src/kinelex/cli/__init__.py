@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "demo": ("kinelex.cli.demo:demo", "Recognize real smartwatch recordings by words the model was never trained on."),
     "predict": ("kinelex.cli.predict:predict", "Say which activity, when and how sure, for a recording."),
     "index": ("kinelex.cli.index:app", "Keep examples that a model remembers: build, add, search, verify."),
+    "gate": ("kinelex.cli.gate:app", "Learn when a memory is to be trusted more than words; look at that, or drop it."),
     "inspect": ("kinelex.cli.inspect:inspect", "Show what was understood of a file: rate, units, placement, quality."),
     "datasets": ("kinelex.cli.datasets:app", "Import, list and describe public data sets."),
     "pretrain": ("kinelex.cli.pretrain:pretrain", "Teach an encoder signal without labels, for train to begin with."),

@@ -43,6 +43,8 @@ def predict(
     labels: str | None = None,
     model: str = "small",
     memory: Path | None = None,
+    gate: Path | None = None,
+    no_gate: Annotated[bool, Parameter(name="--no-gate", negative="")] = False,
     reading: Reading = _AS_IT_SAYS,
     window_s: float = 6.0,
     hop_s: float | None = None,
@@ -67,6 +69,8 @@ def predict(
         labels: Activities to choose from, in any words, with commas between; everyday ones when left out.
         model: The name of a shipped model, the folder of a checkpoint, or a hub id, owner/model.
         memory: A folder of examples that the model remembers; see kinelex index.
+        gate: The folder of a gate in place of the memory's own; see kinelex gate.
+        no_gate: Answer as if the memory had no gate.
         window_s: Seconds that are looked at together.
         hop_s: Seconds from one look to the next; half a window when left out.
         precision: bf16 is about twice as fast on processors that multiply it in hardware, and a little less exact.
@@ -86,9 +90,11 @@ def predict(
     check_hop(window_s, hop_s)
     reading.check()
     names = check_labels(parse_labels(labels)) if labels is not None else None
+    if gate is not None and (no_gate or memory is None):
+        raise UsageError("--gate weighs the examples of --memory, and not with --no-gate: drop one, or name a memory")
     recognizer = load(model, precision=precision)
     if memory is not None:
-        recognizer = recognizer.with_memory(memory, create=False)
+        recognizer = recognizer.with_memory(memory, create=False, gate=gate or not no_gate)
     names = names or recognizer.default_labels()
     recognizer.check_understood(names)  # labels that nobody understands are found out before any file is read
 

@@ -93,7 +93,7 @@ def survey(
     texts = tuple(sorted(set(meant)))
     labels = _label_directions(checkpoint, texts, encoder, vocabulary)
     perplexity = min(perplexity, (len(vectors) + len(labels) - 1) / 3)
-    places = _laid_out(np.concatenate([vectors, labels]), perplexity, seed)
+    places = laid_out(np.concatenate([vectors, labels]), perplexity, seed)
     known = {label.text: label for label in vocabulary.labels}
     return Landscape(
         windows=places[: len(vectors)],
@@ -152,7 +152,12 @@ def _recording(corpus: Corpus, track: Track) -> Recording:
     return Recording(samples, corpus.grid_hz, channels, gravity=track.gravity, name=track.session)
 
 
-def _laid_out(vectors: NDArray[np.float32], perplexity: float, seed: int) -> NDArray[np.float64]:
+def laid_out(vectors: NDArray[np.float32], perplexity: float, seed: int) -> NDArray[np.float64]:
+    """Vectors on a plane by t-SNE with cosine distance, ``(vector, 2)``; the same call gives the same map.
+
+    Raises:
+        MissingDependency: scikit-learn is not installed.
+    """
     try:
         from sklearn.manifold import TSNE
         from threadpoolctl import threadpool_limits

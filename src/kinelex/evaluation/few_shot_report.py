@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from kinelex import artifact
-from kinelex.errors import CorruptArtifact, UnsupportedFormat
 from kinelex.evaluation.label_budget import Budget
-from kinelex.evaluation.report import PAGE, RESULTS, CheckpointUsed, percent
+from kinelex.evaluation.record import Record, read_record, write_record
+from kinelex.evaluation.report import CheckpointUsed, checkpoint_table, percent
 from kinelex.evaluation.statistics import Estimate
 
 FORMAT = 1
 KIND = "few-shot report"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FewShotClass(_Record):
+class FewShotClass(Record):
     """How one class fared."""
 
     name: str = Field(description="Official activity name.")
@@ -31,7 +25,7 @@ class FewShotClass(_Record):
     f1: Estimate = Field(description="Mean, spread and interval over subjects.")
 
 
-class FewShotResult(_Record):
+class FewShotResult(Record):
     """One method with one budget."""
 
     budget: str = Field(description="Labeled windows: a share of the training side, or so many per class.")
@@ -48,7 +42,7 @@ class FewShotResult(_Record):
     per_subject: dict[str, float] = Field(description="Accuracy on each subject, mean over the drawings.")
 
 
-class FewShotData(_Record):
+class FewShotData(Record):
     """One data set and what was reached on it."""
 
     name: str = Field(description="Name of the stored data set.")
@@ -63,7 +57,7 @@ class FewShotData(_Record):
     results: tuple[FewShotResult, ...] = Field(description="Budget by budget, zero-shot first.")
 
 
-class FewShotReport(_Record):
+class FewShotReport(Record):
     """Everything that a few-shot evaluation found, and what is needed to repeat it."""
 
     kind: str = Field(KIND, description="What this file is.")
@@ -105,10 +99,7 @@ class FewShotReport(_Record):
 
 def write_few_shot(report: FewShotReport, folder: str | Path) -> list[Path]:
     """Write the JSON record and the Markdown page; returns their paths."""
-    folder = Path(folder)
-    artifact.write_text(folder / PAGE, few_shot_page(report))
-    artifact.write_json(folder / RESULTS, report.model_dump(mode="json"))
-    return [folder / RESULTS, folder / PAGE]
+    return write_record(report, few_shot_page(report), folder)
 
 
 def read_few_shot(path: str | Path) -> FewShotReport:
@@ -118,23 +109,7 @@ def read_few_shot(path: str | Path) -> FewShotReport:
         CorruptArtifact: no such file, or not a few-shot report.
         UnsupportedFormat: written by a newer format version.
     """
-    path = Path(path)
-    path = path / RESULTS if path.is_dir() else path
-    try:
-        content = json.loads(path.read_bytes())
-        kind, newer = content["kind"], int(content["version"]) > FORMAT
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptArtifact(f"'{path}' is not a readable report ({error}): evaluate again") from None
-    if kind != KIND:
-        raise CorruptArtifact(f"'{path}' is a {kind}, not a {KIND}")
-    if newer:
-        raise UnsupportedFormat(f"'{path}' is report format {content['version']}; this Kinelex reads up to {FORMAT}")
-    try:
-        return FewShotReport.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CorruptArtifact(f"'{path}' is not a report: {where}: {first['msg']}; evaluate again") from None
+    return read_record(path, FewShotReport, KIND, FORMAT)
 
 
 def few_shot_page(report: FewShotReport) -> str:
@@ -165,12 +140,7 @@ def few_shot_page(report: FewShotReport) -> str:
     lines += ["", *(f"* {remark}" for remark in report.remarks())]
     for data in report.data:
         lines += ["", f"## {data.title}: F1 per class", "", *_class_table(data)]
-    lines += ["", "## What was used", ""]
-    lines += ["| checkpoint | fingerprint | text encoder | temperature |", "|---|---|---|---|"]
-    lines += [
-        f"| {used.name} | `{used.fingerprint[:16]}` | {used.text_encoder} | {used.temperature:.3g} |"
-        for used in report.checkpoints
-    ]
+    lines += ["", "## What was used", "", *checkpoint_table(report.checkpoints)]
     lines += ["", "| data set | SHA-256 | subjects | hours |", "|---|---|---|---|"]
     lines += [f"| {d.name} | `{d.sha256[:16]}` | {d.subjects} | {d.hours:.2f} |" for d in report.data]
     lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items()) + "."]

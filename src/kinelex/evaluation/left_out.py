@@ -15,8 +15,8 @@ from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.units import Units, embed, lay_out
 from kinelex.language import TextEncoder, Vocabulary
 from kinelex.model import Checkpoint
+from kinelex.model.scoring import label_logits
 from kinelex.recognition.calibration import fit_temperature
-from kinelex.recognition.scoring import label_logits
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from kinelex import artifact
-from kinelex.errors import CorruptArtifact, UnsupportedFormat
 from kinelex.evaluation.protocol import ZeroShotProtocol
 from kinelex.evaluation.published_figures import BestPublished, published_figures
+from kinelex.evaluation.record import Record, read_record, write_record
 from kinelex.evaluation.statistics import Estimate
 
 FORMAT = 2
-RESULTS = "results.json"
-PAGE = "report.md"
+KIND = "zero-shot report"
 _PICTURES = ("confusion.png", "reliability.png", "risk-coverage.png")
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ClassResult(_Record):
+class ClassResult(Record):
     """How one class fared."""
 
     name: str = Field(description="Official activity name, or the label group.")
@@ -35,7 +28,7 @@ class ClassResult(_Record):
     f1: Estimate = Field(description="Mean, spread and interval over subjects.")
 
 
-class ReliabilityBins(_Record):
+class ReliabilityBins(Record):
     """Confidence against accuracy, all training seeds together."""
 
     edges: tuple[float, ...] = Field(description="Ends of the bins, one more than bins.")
@@ -44,14 +37,14 @@ class ReliabilityBins(_Record):
     accuracy: tuple[float | None, ...] = Field(description="Accuracy per bin; none where it is empty.")
 
 
-class RiskCoverage(_Record):
+class RiskCoverage(Record):
     """The error rate that is left when only the surest answers are kept, mean over training seeds."""
 
     coverage: tuple[float, ...] = Field(description="Shares of units kept, the surest first.")
     risk: tuple[float, ...] = Field(description="The share of them that is wrong.")
 
 
-class Similarity(_Record):
+class Similarity(Record):
     """How far the words of the truth stand out: cosines in the text space, before anything is made of them."""
 
     true: Estimate = Field(description="Mean cosine to the nearest text of the true class.")
@@ -59,7 +52,7 @@ class Similarity(_Record):
     gap: Estimate = Field(description="The first less the second.")
 
 
-class PartResult(_Record):
+class PartResult(Record):
     """Accuracy on a part of the units."""
 
     kind: str = Field(description="What parts them: placement or rate.")
@@ -68,7 +61,7 @@ class PartResult(_Record):
     accuracy: Estimate = Field(description="Share of them that is right.")
 
 
-class TaskResult(_Record):
+class TaskResult(Record):
     """One data set against one set of candidates."""
 
     task: str = Field(
@@ -105,7 +98,7 @@ class TaskResult(_Record):
     per_subject: dict[str, float] = Field(description="Accuracy on each subject, mean over the training seeds.")
 
 
-class DataResult(_Record):
+class DataResult(Record):
     """One data set and what was reached on it."""
 
     name: str = Field(description="Name of the stored data set.")
@@ -123,7 +116,7 @@ class DataResult(_Record):
     tasks: tuple[TaskResult, ...] = Field(description="One per set of candidates.")
 
 
-class CheckpointUsed(_Record):
+class CheckpointUsed(Record):
     """Which weights were evaluated."""
 
     name: str = Field(description="Name or path as given.")
@@ -132,10 +125,10 @@ class CheckpointUsed(_Record):
     temperature: float = Field(description="Calibrated softmax temperature.")
 
 
-class ZeroShotReport(_Record):
+class ZeroShotReport(Record):
     """Everything that a zero-shot evaluation found, and what is needed to repeat it."""
 
-    kind: str = Field("zero-shot report", description="What this file is.")
+    kind: str = Field(KIND, description="What this file is.")
     version: int = Field(FORMAT, description="Format version.")
     command: str = Field(description="The command that made it.")
     protocol: ZeroShotProtocol = Field(description="The rules.")
@@ -218,9 +211,8 @@ def write_report(report: ZeroShotReport, folder: str | Path, *, plots: bool = Tr
                 pictures.append(plot_reliability(data, task, folder / f"{stem}-reliability.png"))
                 if task.risk_coverage is not None:
                     pictures.append(plot_risk_coverage(data, task, folder / f"{stem}-risk-coverage.png"))
-    artifact.write_text(folder / PAGE, to_markdown(report, [path.name for path in pictures]))
-    artifact.write_json(folder / RESULTS, report.model_dump(mode="json"))
-    return [folder / RESULTS, folder / PAGE, *pictures]
+    page = to_markdown(report, [path.name for path in pictures])
+    return [*write_record(report, page, folder), *pictures]
 
 
 def read_report(path: str | Path) -> ZeroShotReport:
@@ -230,21 +222,7 @@ def read_report(path: str | Path) -> ZeroShotReport:
         CorruptArtifact: no such file, or not a report.
         UnsupportedFormat: written by a newer format version.
     """
-    path = Path(path)
-    path = path / RESULTS if path.is_dir() else path
-    try:
-        content = json.loads(path.read_bytes())
-        newer = int(content["version"]) > FORMAT
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptArtifact(f"'{path}' is not a readable report ({error}): evaluate again") from None
-    if newer:
-        raise UnsupportedFormat(f"'{path}' is report format {content['version']}; this Kinelex reads up to {FORMAT}")
-    try:
-        return ZeroShotReport.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CorruptArtifact(f"'{path}' is not a report: {where}: {first['msg']}; evaluate again") from None
+    return read_record(path, ZeroShotReport, KIND, FORMAT)
 
 
 def percent(estimate: Estimate) -> str:
@@ -299,16 +277,20 @@ def to_markdown(report: ZeroShotReport, pictures: Iterable[str] = ()) -> str:
                 if picture.removeprefix(stem) in _PICTURES and picture.startswith(stem):
                     kind = picture.removeprefix(stem).removesuffix(".png")
                     lines += ["", f"![{kind} of {data.name}, {task.title}]({picture})"]
-    lines += ["", "## What was used", ""]
-    lines += ["| checkpoint | fingerprint | text encoder | temperature |", "|---|---|---|---|"]
-    lines += [
-        f"| {used.name} | `{used.fingerprint[:16]}` | {used.text_encoder} | {used.temperature:.3g} |"
-        for used in report.checkpoints
-    ]
+    lines += ["", "## What was used", "", *checkpoint_table(report.checkpoints)]
     lines += ["", "| data set | SHA-256 | hours | sessions |", "|---|---|---|---|"]
     lines += [f"| {d.name} | `{d.sha256[:16]}` | {d.hours:.2f} | {d.sessions} |" for d in report.data]
     lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items()) + "."]
     return "\n".join(lines) + "\n"
+
+
+def checkpoint_table(checkpoints: Iterable[CheckpointUsed]) -> list[str]:
+    """Which weights were evaluated, as lines of Markdown."""
+    lines = ["| checkpoint | fingerprint | text encoder | temperature |", "|---|---|---|---|"]
+    return lines + [
+        f"| {used.name} | `{used.fingerprint[:16]}` | {used.text_encoder} | {used.temperature:.3g} |"
+        for used in checkpoints
+    ]
 
 
 def _task_rows(data: DataResult, task: TaskResult) -> list[str]:

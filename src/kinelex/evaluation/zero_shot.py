@@ -27,8 +27,8 @@ from kinelex.evaluation.task_scores import score
 from kinelex.evaluation.units import Units, embed, lay_out, per_unit
 from kinelex.language import TextEncoder, Vocabulary
 from kinelex.model import Checkpoint
+from kinelex.model.scoring import label_logits, softmax
 from kinelex.recognition.prior import familiar, transductive
-from kinelex.recognition.scoring import label_logits, softmax
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being embedded, windows done, and windows in all."""

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.errors import UsageError
+from kinelex.recognition.look import AXIS_GRAYS, FAINT, INK, MIST, PALETTE, PAPER, SOFT, STYLE
+from kinelex.recognition.recall import Neighbor, Recalled
 from kinelex.signal.recording import Recording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from kinelex.recognition.timeline import Neighbor, Recalled, Timeline
+    from kinelex.recognition.timeline import Timeline
 
-_INK, _SOFT, _FAINT, _MIST, _PAPER = "#22272E", "#6B7480", "#D5D9DE", "#F4F5F7", "#FFFFFF"
-_GRAYS = ("#3B4754", "#7C8A99", "#B4BEC9")
-_WORDS, _EXAMPLES, _BOTH = "#0072B2", "#E69F00", "#3B4754"
+_WORDS, _EXAMPLES, _BOTH = PALETTE[0], PALETTE[1], AXIS_GRAYS["x"]
 _LABELS = 6  # as many as can be read; the most probable ones
 _SHOWN = 3
 
@@ -33,14 +33,21 @@ def draw_explanation(timeline: Timeline, at_s: float, sources: Mapping[str, Reco
     Raises:
         UsageError: no memory had a part in the answer.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    import matplotlib as mpl
 
     recalled = timeline.recalled
     if recalled is None:
         raise UsageError("no memory had a part in this answer: remember something with one of its labels first")
     row = int(np.abs(timeline.starts_s + timeline.window_s / 2 - at_s).argmin())
-    figure = Figure(figsize=(11.0, 5.6), dpi=150, facecolor=_PAPER)
+    with mpl.rc_context(STYLE):
+        return _drawn(timeline, recalled, row, sources)
+
+
+def _drawn(timeline: Timeline, recalled: Recalled, row: int, sources: Mapping[str, Recording]) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11.0, 5.6), dpi=150, facecolor=PAPER)
     FigureCanvasAgg(figure)
     _heading(figure, timeline, row)
     grid = figure.add_gridspec(
@@ -50,7 +57,7 @@ def draw_explanation(timeline: Timeline, at_s: float, sources: Mapping[str, Reco
     own = figure.add_subplot(grid[0, 0])
     unit = _signal(own, timeline.recording, start_s, start_s + timeline.window_s)
     own.set_title(f"this window, {start_s:.1f} s", fontsize=9.5, fontweight="bold", loc="left")
-    own.set_ylabel(unit, color=_SOFT, fontsize=8.5)
+    own.set_ylabel(unit, fontsize=8.5)
     for place, neighbor in enumerate(_nearest(recalled, row)):
         panel = figure.add_subplot(grid[0, 1 + place], sharey=own)
         _example(panel, neighbor, sources)
@@ -61,14 +68,12 @@ def draw_explanation(timeline: Timeline, at_s: float, sources: Mapping[str, Reco
 def _heading(figure: Figure, timeline: Timeline, row: int) -> None:
     window = timeline.windows[row]
     said = "no signal" if window.label is None else f"{window.label}, {np.nanmax(window.probabilities):.0%}"
-    figure.text(0.06, 0.945, said, fontsize=15, fontweight="bold", color=_INK, va="center")
+    figure.text(0.06, 0.945, said, fontsize=15, fontweight="bold", va="center")
     where = f"{timeline.recording.name}  ·  {window.start_s:.1f} to {window.end_s:.1f} s"
-    figure.text(0.06, 0.885, where, fontsize=9.5, color=_SOFT, va="center")
+    figure.text(0.06, 0.885, where, fontsize=9.5, color=SOFT, va="center")
 
 
 def _nearest(recalled: Recalled, row: int) -> list[Neighbor]:
-    from kinelex.recognition.timeline import Neighbor
-
     found = recalled.neighbors
     pairs = zip(found.ids[row].tolist(), found.similarity[row].tolist(), strict=True)
     return [Neighbor(recalled.examples[i], near) for i, near in pairs if i in recalled.examples][:_SHOWN]
@@ -84,9 +89,9 @@ def _example(panel: Axes, neighbor: Neighbor, sources: Mapping[str, Recording]) 
     else:
         panel.set_xticks([])
         panel.spines[:].set_visible(False)
-        panel.set_facecolor(_MIST)
+        panel.set_facecolor(MIST)
         words = [f"example {example.id}", example.recording or "source not known", f"{example.added_at:%Y-%m-%d %H:%M}"]
-        panel.text(0.5, 0.5, "\n".join(words), ha="center", va="center", color=_SOFT, fontsize=8.5,
+        panel.text(0.5, 0.5, "\n".join(words), ha="center", va="center", color=SOFT, fontsize=8.5,
                    transform=panel.transAxes, wrap=True)  # fmt: skip
     panel.tick_params(axis="y", length=0, labelleft=False)
 
@@ -98,12 +103,12 @@ def _signal(panel: Axes, recording: Recording, start_s: float, end_s: float) -> 
     sensor = "acc" if "acc" in sensors else sensors[0]
     place = part.channels[sensors.index(sensor)].placement
     columns = [i for i, c in enumerate(part.channels) if (c.sensor, c.placement) == (sensor, place)]
-    for color, column in zip(_GRAYS, columns, strict=False):
-        panel.plot(part.times_s, part.samples[:, column], color=color, lw=0.8, label=part.channels[column].axis)
+    for column in columns:
+        axis = part.channels[column].axis
+        panel.plot(part.times_s, part.samples[:, column], color=AXIS_GRAYS[axis], lw=0.8, label=axis)
     panel.spines[["top", "right"]].set_visible(False)
-    panel.spines[["left", "bottom"]].set_color(_FAINT)
-    panel.tick_params(labelsize=8, colors=_SOFT)
-    panel.grid(axis="y", color=_FAINT, lw=0.5, alpha=0.7)
+    panel.tick_params(labelsize=8, color=SOFT)
+    panel.grid(axis="y", color=FAINT, lw=0.5, alpha=0.7)
     return {"acc": "m/s²", "gyro": "rad/s", "mag": "µT"}[sensor]
 
 
@@ -119,14 +124,14 @@ def _bars(panel: Axes, timeline: Timeline, recalled: Recalled, row: int) -> None
     for place, (name, side, color) in enumerate(sides):
         heights = np.nan_to_num(side[chosen])
         panel.bar(np.arange(len(chosen)) + 0.27 * (place - 1), heights, width=0.25, color=color, label=name)
-    panel.set_xticks(np.arange(len(chosen)), [timeline.labels[i] for i in chosen], fontsize=9.5, color=_INK)
+    panel.set_xticks(np.arange(len(chosen)), [timeline.labels[i] for i in chosen], fontsize=9.5, color=INK)
     panel.set_ylim(0, 1)
-    panel.set_yticks([0, 0.5, 1], ["0", "50", "100 %"], fontsize=8.5, color=_SOFT)
+    panel.set_yticks([0, 0.5, 1], ["0", "50", "100 %"], fontsize=8.5, color=SOFT)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
-    panel.grid(axis="y", color=_FAINT, lw=0.5, alpha=0.7)
+    panel.grid(axis="y", color=FAINT, lw=0.5, alpha=0.7)
     panel.set_axisbelow(True)
     weight = recalled.weight[row]
-    share = "" if np.isnan(weight) else f"{weight:.0%} of the answer comes from examples"
-    panel.set_title(share, loc="left", fontsize=9.5, color=_SOFT)
+    share = "" if np.isnan(weight) else f"{recalled.weighed_by}: {weight:.0%} of the answer comes from examples"
+    panel.set_title(share, loc="left", fontsize=9.5, color=SOFT)
     panel.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=8.5)

@@ -23,6 +23,7 @@ def load(
     *,
     precision: Literal["fp32", "bf16"] = "fp32",
     memory: str | Path | None = None,
+    gate: bool | str | Path = True,
 ) -> Recognizer:
     """Load a model by the name of a shipped one, from a folder, or from the hub.
 
@@ -30,14 +31,17 @@ def load(
         name_or_path: ``"small"``; the folder of a checkpoint; or a hub id, ``owner/model``, which is fetched once.
         precision: bf16 is about twice as fast on processors that multiply it in hardware, and a little less exact.
         memory: a folder in which it remembers, made where there is none; without one it remembers until it is gone.
+        gate: what says how far examples are to be trusted. True is the memory's own where it has one, else a closed
+            form; False is the closed form; a folder is the gate in there.
 
     Raises:
         UnknownName: neither a shipped model, nor a folder, nor a hub id; the message lists the shipped ones.
         MissingDependency: a hub id, and the hub's client is not installed.
         DownloadFailed: a hub id that is not on this machine and could not be fetched.
-        CorruptArtifact: a file of the checkpoint or of the memory is missing, or not what was written.
-        UnsupportedFormat: the checkpoint was written by a newer Kinelex.
-        WrongEncoder: the memory was filled by another model.
+        CorruptArtifact: a file of the checkpoint, of the memory or of the gate is missing, or not what was written.
+        UnsupportedFormat: one of them was written by a newer Kinelex.
+        WrongEncoder: the memory was filled by another model, or the gate was trained beside another.
+        UsageError: the gate was trained for something else.
     """
     from kinelex.model import load_checkpoint
     from kinelex.model.checkpoint import FILES as CHECKPOINT_FILES
@@ -54,4 +58,6 @@ def load(
             " such as owner/model"
         )
     recognizer = Recognizer(load_checkpoint(folder).described(precision=precision))
-    return recognizer if memory is None else recognizer.with_memory(memory)
+    if memory is not None:
+        return recognizer.with_memory(memory, gate=gate)
+    return recognizer if isinstance(gate, bool) else recognizer.with_gate(gate)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kinelex import artifact
 from kinelex.errors import UsageError
+from kinelex.recognition.look import AXIS_GRAYS, FAINT, INK, MIST, PALETTE, PAPER, SOFT, STYLE
 from kinelex.signal.channel import UNKNOWN
 
 if TYPE_CHECKING:
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
 
 FILE_TYPES = (".png", ".svg", ".pdf")
 
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7A5FA8", "#8C6D31", "#44AA99", "#AA4466")
-"""Okabe and Ito's colors for universal design without black and yellow, then four more of like strength."""
-
-_INK, _SOFT, _FAINT, _MIST, _PAPER = "#22272E", "#6B7480", "#D5D9DE", "#F4F5F7", "#FFFFFF"
-_GRAYS = {"x": "#3B4754", "y": "#7C8A99", "z": "#B4BEC9"}  # axes in one family: color is for the words below
-_STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif", "font.size": 9.5, "axes.edgecolor": _FAINT, "axes.labelcolor": _SOFT,
-    "xtick.color": _SOFT, "ytick.color": _SOFT, "text.color": _INK, "axes.linewidth": 0.8, "hatch.linewidth": 0.7,
-    "svg.fonttype": "none", "text.parse_math": False,
-}  # fmt: skip
 _WIDTH_IN, _LEFT, _RIGHT = 11.0, 0.072, 0.98
 _BINS = 1400  # more columns than this cannot be told apart on paper
 _WORD_SIZES = (10.5, 9.0, 7.8)
@@ -54,8 +45,8 @@ def draw(timeline: Timeline) -> Figure:
     top_in, bottom_in, between_in = 0.85, 0.82, 0.09
     total_in = top_in + sum(heights) + between_in * (len(heights) - 1) + bottom_in
     left = max(_LEFT, 0.014 + 0.0062 * max((len(_shortened(label)) for label in lanes), default=0))
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH_IN, total_in), dpi=150, facecolor=_PAPER)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(_WIDTH_IN, total_in), dpi=150, facecolor=PAPER)
         FigureCanvasAgg(figure)
         panels, upper_in = [], total_in - top_in
         for height in heights:
@@ -92,7 +83,7 @@ def save(figure: Figure, path: str | Path) -> Path:
     import matplotlib as mpl
 
     path = check_file_type(path)
-    with artifact.staged(path) as draft, mpl.rc_context(_STYLE):
+    with artifact.staged(path) as draft, mpl.rc_context(STYLE):
         figure.savefig(draft, format=path.suffix[1:].lower(), facecolor=figure.get_facecolor())
     return path
 
@@ -150,7 +141,7 @@ def _draw_heading(figure: Figure, timeline: Timeline, left: float, total_in: flo
         *(() if recording.gravity else ("gravity removed",)),
         *((f"model '{timeline.model}'",) if timeline.model else ()),
     ]
-    figure.text(left, 1 - 0.60 / total_in, "  ·  ".join(facts), color=_SOFT, va="center")
+    figure.text(left, 1 - 0.60 / total_in, "  ·  ".join(facts), color=SOFT, va="center")
 
 
 def _draw_signal(panel: Axes, timeline: Timeline, colors: dict[str, str]) -> None:
@@ -165,11 +156,11 @@ def _draw_signal(panel: Axes, timeline: Timeline, colors: dict[str, str]) -> Non
         else:
             panel.fill_between(times, low, high, color=color, lw=0.3, label=name)
     panel.set_ylabel(unit, labelpad=6)
-    panel.grid(axis="y", color=_FAINT, lw=0.5, alpha=0.7)
+    panel.grid(axis="y", color=FAINT, lw=0.5, alpha=0.7)
     panel.set_axisbelow(True)
     panel.margins(y=0.08)
     panel.legend(
-        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=8.5, labelcolor=_SOFT,
+        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=8.5, labelcolor=SOFT,
         handlelength=1.2, columnspacing=1.2, borderaxespad=0.0,
     )  # fmt: skip
 
@@ -187,7 +178,7 @@ def _traces(timeline: Timeline) -> tuple[list[tuple[NDArray[np.float32], str, st
     unit = {"acc": "acceleration (m/s²)", "gyro": "rotation (rad/s)", "mag": "magnetic field (µT)"}[sensor]
     if len(recording.samples) <= 4 * _BINS or len(columns) == 1:
         axes = [recording.channels[i].axis for i in columns]
-        return [(recording.samples[:, i], _GRAYS[a], a) for i, a in zip(columns, axes, strict=True)], unit
+        return [(recording.samples[:, i], AXIS_GRAYS[a], a) for i, a in zip(columns, axes, strict=True)], unit
     squares = np.zeros(len(recording.samples), dtype=np.float32)
     for i in columns:
         squares += np.square(recording.samples[:, i])
@@ -200,7 +191,7 @@ def _draw_words(panel: Axes, timeline: Timeline, colors: dict[str, str]) -> None
     for segment in timeline.segments:
         if segment.activity is None:
             continue
-        color = _SOFT if segment.unsure else colors[segment.activity]
+        color = SOFT if segment.unsure else colors[segment.activity]
         panel.axvspan(segment.start_s, segment.end_s, color=color, alpha=0.14, lw=0)
         first, last = np.searchsorted(cells.edges_s, [segment.start_s, segment.end_s])
         panel.stairs(
@@ -209,14 +200,14 @@ def _draw_words(panel: Axes, timeline: Timeline, colors: dict[str, str]) -> None
             hatch=_UNSURE_HATCH if segment.unsure else None,
         )  # fmt: skip
         if segment.end_s < timeline.recording.duration_s:
-            panel.axvline(segment.end_s, color=_PAPER, lw=1.2)
+            panel.axvline(segment.end_s, color=PAPER, lw=1.2)
         if size := _word_size(timeline, segment):
             panel.text(
                 (segment.start_s + segment.end_s) / 2, 1.165, _word(segment), ha="center", va="center", fontsize=size,
                 color=_darker(color), fontweight="bold", fontstyle="italic" if segment.unsure else "normal",
             )  # fmt: skip
     for level in (0.5, 1.0):
-        panel.axhline(level, color=_PAPER, lw=0.6, alpha=0.8)
+        panel.axhline(level, color=PAPER, lw=0.6, alpha=0.8)
     panel.set_ylim(0.0, 1.32)
     panel.set_yticks([0.0, 0.5, 1.0], ["0", "50", "100%"], fontsize=8.5)
     panel.set_ylabel("probability", labelpad=6, y=0.38)
@@ -226,14 +217,14 @@ def _draw_lanes(panel: Axes, timeline: Timeline, lanes: list[str], colors: dict[
     """A row for each activity, longest first; the surer, the deeper its color."""
     least_s = timeline.recording.duration_s / _BINS  # what is narrower than a dot would not be seen
     for row, label in enumerate(lanes):
-        panel.axhspan(row - 0.42, row + 0.42, color=_MIST, lw=0, zorder=0)
+        panel.axhspan(row - 0.42, row + 0.42, color=MIST, lw=0, zorder=0)
         for unsure in (False, True):
             segments = [s for s in timeline.segments if s.activity == label and s.unsure is unsure]
-            shade = _SOFT if unsure else colors[label]
+            shade = SOFT if unsure else colors[label]
             panel.broken_barh(
                 [(s.start_s, max(s.duration_s, least_s)) for s in segments], (row - 0.42, 0.84), lw=0,
                 facecolors=[(shade, 0.25 if unsure else 0.35 + 0.65 * s.probability) for s in segments],
-                edgecolor=_SOFT, hatch=_UNSURE_HATCH if unsure else None,
+                edgecolor=SOFT, hatch=_UNSURE_HATCH if unsure else None,
             )  # fmt: skip
     panel.set_ylim(len(lanes) - 0.5, -0.5)
     panel.set_yticks(range(len(lanes)), [_shortened(label) for label in lanes], fontsize=8.5)
@@ -262,7 +253,7 @@ def _size_that_fits(word: str, share: float) -> float:
 def _draw_truth(panel: Axes, timeline: Timeline, colors: dict[str, str]) -> None:
     words = _truth_words(timeline)
     for interval in timeline.recording.intervals:
-        word, color = words[interval.label], colors.get(words[interval.label], _FAINT)
+        word, color = words[interval.label], colors.get(words[interval.label], FAINT)
         panel.axvspan(interval.start_s, interval.end_s, color=color, lw=0)
         if _size_that_fits(word, (interval.end_s - interval.start_s) / timeline.recording.duration_s):
             middle_s = (interval.start_s + interval.end_s) / 2
@@ -280,7 +271,7 @@ def _shade_missing(panel: Axes, timeline: Timeline) -> None:
     for segment in _visible(timeline):
         if segment.activity is None:
             span = (segment.start_s, segment.end_s)
-            panel.axvspan(*span, facecolor=_MIST, edgecolor=_FAINT, hatch=_MISSING_HATCH, lw=0, zorder=0.5)
+            panel.axvspan(*span, facecolor=MIST, edgecolor=FAINT, hatch=_MISSING_HATCH, lw=0, zorder=0.5)
 
 
 def _draw_key(figure: Figure, timeline: Timeline, left: float, colors: dict[str, str]) -> None:
@@ -294,12 +285,12 @@ def _draw_key(figure: Figure, timeline: Timeline, left: float, colors: dict[str,
         for label, seconds in list(timeline.seconds().items())[: len(PALETTE)]
     ]
     if any(segment.unsure and segment.activity for segment in timeline.segments):
-        handles.append(Patch(facecolor=_FAINT, edgecolor=_SOFT, hatch=_UNSURE_HATCH, lw=0, label="unsure"))
+        handles.append(Patch(facecolor=FAINT, edgecolor=SOFT, hatch=_UNSURE_HATCH, lw=0, label="unsure"))
     if any(segment.activity is None for segment in timeline.segments):
-        handles.append(Patch(facecolor=_MIST, edgecolor=_FAINT, hatch=_MISSING_HATCH, lw=0, label="no signal"))
+        handles.append(Patch(facecolor=MIST, edgecolor=FAINT, hatch=_MISSING_HATCH, lw=0, label="no signal"))
     figure.legend(
         handles=handles, loc="lower left", bbox_to_anchor=(left - 0.008, 0.0), ncols=6, frameon=False, fontsize=8.8,
-        handlelength=1.0, handleheight=1.0, columnspacing=1.8, labelcolor=_INK,
+        handlelength=1.0, handleheight=1.0, columnspacing=1.8, labelcolor=INK,
     )  # fmt: skip
 
 
@@ -324,7 +315,7 @@ def _time_axis(panel: Axes, duration_s: float) -> None:
 
     panel.xaxis.set_major_locator(MultipleLocator(step))
     panel.xaxis.set_major_formatter(FuncFormatter(written))
-    panel.tick_params(axis="x", length=3, color=_FAINT)
+    panel.tick_params(axis="x", length=3, color=FAINT)
     panel.set_xlabel(unit, loc="right", fontsize=8.5, labelpad=1)
 
 
@@ -333,7 +324,7 @@ def _contrast(color: str) -> str:
     from matplotlib.colors import to_rgb
 
     red, green, blue = to_rgb(color)
-    return _PAPER if 0.30 * red + 0.59 * green + 0.11 * blue < 0.55 else _INK
+    return PAPER if 0.30 * red + 0.59 * green + 0.11 * blue < 0.55 else INK
 
 
 def _darker(color: str, share: float = 0.72) -> Any:

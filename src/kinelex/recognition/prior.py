@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.errors import BadSamples
-from kinelex.recognition.scoring import softmax
+from kinelex.model.scoring import softmax
 
 Scope = Literal["recording", "subject", "set"]
 """Which windows are looked at together: those of one recording, of one person, or of the whole data set."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kinelex.errors import BadLabels, BadSamples, NoTextEncoder
-from kinelex.recognition.asked import check_labels, same_key, window_starts
+from kinelex.errors import BadSamples
+from kinelex.model.scoring import softmax
+from kinelex.recognition.asked import check_labels, window_starts
 from kinelex.recognition.calibration import Unsure
-from kinelex.recognition.recall import joined, recall
-from kinelex.recognition.scoring import label_logits, softmax
-from kinelex.recognition.timeline import Recalled, Timeline
+from kinelex.recognition.choices import Choices, choices_among, known_rows, meanings, text_vectors
+from kinelex.recognition.recall import Asked, ClosedForm, Fusion, Recalled, joined, recall
+from kinelex.recognition.timeline import Timeline
 from kinelex.signal.recording import Recording
 
 if TYPE_CHECKING:
@@ -43,28 +44,50 @@ class Recognizer:
         checkpoint: a trained model with its text space and the vectors of its known labels.
         unsure_when: the rule for ``unsure``.
         memory: what it was shown; nothing at first.
+        fusion: makes one answer of words and examples.
     """
 
     checkpoint: Checkpoint
     unsure_when: Unsure = field(default_factory=Unsure)
     memory: Memory | None = None
+    fusion: Fusion = field(default_factory=ClosedForm)
 
-    def with_memory(self, folder: str | Path, *, create: bool = True) -> Recognizer:
-        """The same model with the memory in a folder.
+    def with_memory(self, folder: str | Path, *, create: bool = True, gate: bool | str | Path = True) -> Recognizer:
+        """The same model with the memory in a folder, and with the gate that was trained for it.
 
         Args:
             folder: where it is.
             create: make an empty one where there is none.
+            gate: True is the memory's own where it has one, False is none, and a folder is the gate in there.
 
         Raises:
             UnknownName: there is none, and none is to be made.
-            WrongEncoder: another model filled it.
-            CorruptArtifact: a file of it is missing, or not what was written.
-            UsageError: the folder holds something else.
+            WrongEncoder: another model filled it, or its gate was trained beside another.
+            CorruptArtifact: a file of it or of the gate is missing, or not what was written.
+            UsageError: the folder holds something else, or the gate was trained for something else.
         """
+        from kinelex.recognition.gating import gate_of
         from kinelex.retrieval.memory import Memory
 
-        return replace(self, memory=Memory.open(folder, self.encoder, create=create))
+        memory = Memory.open(folder, self.encoder, create=create)
+        chosen = gate_of(folder) if gate is True else gate
+        opened = replace(self, memory=memory, fusion=ClosedForm())
+        return opened.with_gate(chosen) if chosen else opened
+
+    def with_gate(self, folder: str | Path) -> Recognizer:
+        """The same model and memory, with a gate that says how far examples are to be trusted.
+
+        Args:
+            folder: where it is.
+
+        Raises:
+            WrongEncoder: it was trained beside another model.
+            CorruptArtifact: a file of it is missing, or not what was written.
+            UsageError: it was trained for other features or evidence.
+        """
+        from kinelex.recognition.gating import gated
+
+        return replace(self, fusion=gated(folder, self.encoder))
 
     @property
     def encoder(self) -> Encoder:
@@ -200,7 +223,7 @@ class Recognizer:
             UsageError: windows or hops of no or impossible length.
         """
         names = check_labels(self.default_labels() if labels is None else labels)
-        return self._timeline(recording, self._classes(names), window_s, hop_s, min_segment_s, progress)
+        return self._timeline(recording, self._choices(names), window_s, hop_s, min_segment_s, progress)
 
     def recognize_many(
         self,
@@ -226,10 +249,10 @@ class Recognizer:
             BadLabels, NoTextEncoder, TooShort, UsageError: as in `recognize`.
         """
         names = check_labels(self.default_labels() if labels is None else labels)
-        classes = self._classes(names)
+        choices = self._choices(names)
         timelines = []
         for recording in recordings:
-            timelines.append(self._timeline(recording, classes, window_s, hop_s, None, None))
+            timelines.append(self._timeline(recording, choices, window_s, hop_s, None, None))
             if progress is not None:
                 progress(len(timelines))
         return timelines
@@ -242,13 +265,13 @@ class Recognizer:
         known = everyday if len(everyday) > 1 else tuple(self.checkpoint.labels.texts)
         remembered = () if self.memory is None else self.memory.labels
         first: dict[int | str, str] = {}
-        for label, meaning in self._meanings((*known, *remembered)):
+        for label, meaning in meanings(self.checkpoint, (*known, *remembered)):
             first.setdefault(meaning, label)
         return tuple(first.values())
 
     def unknown_labels(self, labels: Sequence[str]) -> list[str]:
         """Those of the labels that need a text encoder."""
-        return [label for label, row in zip(labels, self._rows(labels), strict=True) if row is None]
+        return [label for label, row in zip(labels, known_rows(self.checkpoint, labels), strict=True) if row is None]
 
     def check_understood(self, labels: Sequence[str]) -> None:
         """Refuse labels that are neither words that the model understands nor remembered.
@@ -256,7 +279,7 @@ class Recognizer:
         Raises:
             BadLabels, NoTextEncoder: as in `recognize`.
         """
-        self._classes(check_labels(labels))
+        self._choices(check_labels(labels))
 
     def label_vectors(self, labels: Sequence[str]) -> NDArray[np.float32]:
         """``(label, text)`` unit vectors of the labels in the model's text space.
@@ -265,97 +288,39 @@ class Recognizer:
             BadLabels: two labels that are one and the same to the model.
             NoTextEncoder: a label that the model does not know, and no text encoder to understand it.
         """
-        rows = self._rows(labels)
-        taken: dict[int, str] = {}
-        for label, row in zip(labels, rows, strict=True):
-            if row is not None and taken.setdefault(row, label) != label:
-                raise BadLabels(
-                    f"'{taken[row]}' and '{label}' mean the same ('{self.checkpoint.labels.texts[row]}'):"
-                    " the model cannot choose between them, so leave one out"
-                )
-        known = self.checkpoint.labels.vectors
-        raw = np.stack([np.zeros_like(known[0]) if row is None else known[row] for row in rows])
-        unknown = [position for position, row in enumerate(rows) if row is None]
-        if unknown:
-            raw[unknown] = self._encode([labels[position] for position in unknown])
+        raw = text_vectors(self.checkpoint, labels)
         return np.asarray(self.checkpoint.text_space.project(raw), dtype=np.float32)
 
-    def _rows(self, labels: Sequence[str]) -> list[int | None]:
-        """For each label its row in the checkpoint's table, found by its words or as a synonym; None if unknown."""
-        from kinelex.language import Vocabulary
-
-        table = {same_key(text): row for row, text in enumerate(self.checkpoint.labels.texts)}
-        rows: list[int | None] = []
-        for label in labels:
-            row = table.get(same_key(label))
-            # Reading the vocabulary takes longer than everything else here: only when the table has no such words.
-            if row is None and (entry := Vocabulary.standard().find(label)) is not None:
-                row = table.get(same_key(entry.text))
-            rows.append(row)
-        return rows
-
-    def _encode(self, labels: list[str]) -> NDArray[np.float32]:
-        from kinelex.language import label_vectors
-
-        try:
-            return label_vectors(labels, self.checkpoint.label_encoder())
-        except NoTextEncoder as error:
-            names = ", ".join(f"'{label}'" for label in labels)
-            raise NoTextEncoder(f"the model's vocabulary does not have {names}: {error}") from None
-
-    def _meanings(self, labels: Sequence[str]) -> list[tuple[str, int | str]]:
-        """Each label with what is the same for two labels that mean the same."""
-        rows = zip(labels, self._rows(labels), strict=True)
-        return [(label, same_key(label) if row is None else row) for label, row in rows]
-
-    def _classes(self, names: tuple[str, ...]) -> _Classes:
-        """What is known of the labels: their words, and which remembered labels mean the same."""
-        remembered = self._meanings(() if self.memory is None else self.memory.labels)
-        number = {meaning: i for i, (_, meaning) in enumerate(self._meanings(names))}
-        shown = {label: number[meaning] for label, meaning in remembered if meaning in number}
-        # Words that the vocabulary does not have may mean anything: examples say it better.
-        unknown = set(self.unknown_labels(names))
-        heard = {name for name in unknown if number[same_key(name)] in shown.values()}
-        read = [position for position, name in enumerate(names) if name not in heard]
-        understood = self.label_vectors([names[position] for position in read]) if read else None
-        width = self.encoder.width if understood is None else understood.shape[1]
-        vectors = np.full((len(names), width), np.nan, dtype=np.float32)
-        if understood is not None:
-            vectors[read] = understood
-        return _Classes(names, vectors, shown)
+    def _choices(self, names: tuple[str, ...]) -> Choices:
+        return choices_among(self.checkpoint, names, () if self.memory is None else self.memory.labels)
 
     def _timeline(
         self,
         recording: Recording,
-        classes: _Classes,
+        choices: Choices,
         window_s: float,
         hop_s: float | None,
         min_segment_s: float | None,
         progress: Callable[[float], None] | None,
     ) -> Timeline:
         starts_s = window_starts(recording, window_s, hop_s)
-        rows = np.empty((len(starts_s), len(classes.names)), dtype=np.float32)
+        rows = np.empty((len(starts_s), len(choices.names)), dtype=np.float32)
         recalled: list[Recalled] = []
-        understood = np.isfinite(classes.vectors).all(axis=1)
-        crowding = self.checkpoint.text_space.crowding(classes.vectors[understood])
         for first in range(0, len(starts_s), _CHUNK_WINDOWS):
             part = slice(first, min(first + _CHUNK_WINDOWS, len(starts_s)))
             embeddings = self.checkpoint.embed(recording, starts_s[part], window_s)
-            logits = np.full((len(embeddings), len(classes.names)), -np.inf)
-            if understood.any():
-                words = classes.vectors[understood]
-                logits[:, understood] = label_logits(embeddings, words, scale=self.checkpoint.scale, crowding=crowding)
-            logits /= self.checkpoint.temperature
-            logits[~np.isfinite(embeddings).all(axis=1)] = np.nan
-            if self.memory is not None and classes.shown:
-                logits, of_part = recall(self.memory, embeddings, logits, classes.shown)
+            logits = choices.word_logits(self.checkpoint, embeddings)
+            if self.memory is not None and choices.shown:
+                asked = Asked([(recording, starts_s[part])], window_s, embeddings, choices, logits)
+                rows[part], of_part = recall(self.memory, asked, self.fusion)
                 recalled.append(of_part)
-            rows[part] = softmax(logits)
+            else:
+                rows[part] = softmax(logits)
             if progress is not None:
                 progress(part.stop / len(starts_s))
         return Timeline(
             recording=recording,
-            labels=classes.names,
+            labels=choices.names,
             starts_s=starts_s,
             window_s=window_s,
             probabilities=rows,
@@ -364,18 +329,3 @@ class Recognizer:
             model=self.checkpoint.name,
             recalled=joined(recalled) if recalled else None,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Classes:
-    """What is chosen among.
-
-    Args:
-        names: the labels as the user wrote them.
-        vectors: ``(label, text)``; a row of NaN for one whose words nobody understands.
-        shown: which of them each remembered label means.
-    """
-
-    names: tuple[str, ...]
-    vectors: NDArray[np.float32]
-    shown: dict[str, int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,81 +16,18 @@ from numpy.typing import NDArray
 from kinelex import artifact
 from kinelex.recognition.calibration import Unsure
 from kinelex.recognition.merging import NO_LABEL, Cells, cells_of, merge
+from kinelex.recognition.recall import Neighbor, Recalled
 from kinelex.signal.recording import Recording
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kinelex.retrieval.memory import Example
-    from kinelex.retrieval.neighbors import Neighbors
-
 COLUMNS = ("start_s", "end_s", "activity", "probability", "unsure", "quality")
 """The columns of `Timeline.to_frame` and of the CSV; with a memory, ``neighbors`` comes behind them."""
-
-NEAREST = 3
-"""So many remembered examples are named as the reason for a segment."""
 
 GOOD, NO_SIGNAL = "good", "no signal"
 
 _SHOWN = 20  # segments in a printed timeline
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbor:
-    """A remembered example that speaks for an answer.
-
-    Args:
-        example: which one.
-        similarity: the cosine between it and the window that is nearest to it.
-    """
-
-    example: Example
-    similarity: float
-
-    def __str__(self) -> str:
-        return f"{self.example}: {self.similarity:.2f}"
-
-    def to_record(self) -> dict[str, Any]:
-        """Plain rounded values; a time that is not known is None."""
-        of = self.example
-        start_s, end_s = (None if np.isnan(at) else round(at, 3) for at in (of.start_s, of.end_s))
-        return {
-            "id": of.id, "label": of.label, "recording": of.recording, "start_s": start_s, "end_s": end_s,
-            "similarity": round(self.similarity, 4),
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Recalled:
-    """What a memory had to say about the windows of a recording.
-
-    Args:
-        neighbors: the nearest examples of every window, among those of the labels to choose from.
-        examples: each of these, by its id.
-        shown: the number of the label that each remembered label means.
-        by_words: ``(window, label)`` probabilities by the words alone; NaN where nobody understands them.
-        by_examples: ``(window, label)`` probabilities by the examples alone.
-        weight: ``(window,)`` how much of the answer comes from examples, 0 to 1.
-    """
-
-    neighbors: Neighbors
-    examples: Mapping[int, Example]
-    shown: Mapping[str, int]
-    by_words: NDArray[np.float32]
-    by_examples: NDArray[np.float32]
-    weight: NDArray[np.float32]
-
-    def nearest(self, windows: NDArray[np.bool_], label: int, count: int = NEAREST) -> tuple[Neighbor, ...]:
-        """The nearest examples of a label among the neighbors of some windows, nearest first."""
-        ids, similarity = self.neighbors.ids[windows].ravel(), self.neighbors.similarity[windows].ravel()
-        best: dict[int, float] = {}
-        for one in np.argsort(-np.nan_to_num(similarity, nan=-np.inf), kind="stable").tolist():
-            example = self.examples.get(int(ids[one]))
-            if example is not None and self.shown[example.label] == label:
-                best.setdefault(example.id, float(similarity[one]))
-                if len(best) == count:
-                    break
-        return tuple(Neighbor(self.examples[i], near) for i, near in best.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from kinelex import artifact
-from kinelex.errors import CorruptArtifact, UnsupportedFormat
-from kinelex.evaluation.report import PAGE, RESULTS, percent
+from kinelex.evaluation.record import Record, read_record, write_record
+from kinelex.evaluation.report import percent
 from kinelex.evaluation.retrieval.protocol import ALL, NOTHING_TRAINED, SYSTEMS
 from kinelex.evaluation.statistics import Estimate, holm
 
@@ -26,11 +24,7 @@ LEAST_PEOPLE = 6
 """With fewer not even unanimous differences are significant at 5 %."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TargetUsed(_Record):
+class TargetUsed(Record):
     """A data set."""
 
     name: str = Field(description="Name of the stored data set.")
@@ -42,7 +36,7 @@ class TargetUsed(_Record):
     windows: int = Field(description="Windows that were looked at.")
 
 
-class RetrievalScore(_Record):
+class RetrievalScore(Record):
     """One system, on one data set, with one budget."""
 
     backbone: str = Field(description="Name of the encoder.")
@@ -59,7 +53,7 @@ class RetrievalScore(_Record):
     gated_by: dict[str, int] = Field(description="Of gated: splits with the gate, and with which fixed weight.")
 
 
-class Comparison(_Record):
+class Comparison(Record):
     """MoRA[F] against the base, over the people of all data sets."""
 
     backbone: str = Field(description="Name of the encoder.")
@@ -73,7 +67,7 @@ class Comparison(_Record):
     p_holm: float | None = Field(description="After Holm's correction for all lines.")
 
 
-class RetrievalReport(_Record):
+class RetrievalReport(Record):
     """Everything that was found, and what is needed to repeat it."""
 
     kind: str = Field(KIND, description="What this file is.")
@@ -127,6 +121,12 @@ class RetrievalReport(_Record):
             " out from it, a fixed weight that is clearly better than the base on the labeled windows, or the base.",
             "Macro-F1 is the mean over all declared activities.",
         ]
+        if self.protocol.get("head") == "published":
+            remarks.append(
+                "Head as published, in place of logistic regression: LayerNorm and a linear layer, 50 epochs at 1e-4."
+            )
+        if self.protocol.get("windows") == "published":
+            remarks.append("Windows as published: 10 s of acceleration at 20 Hz, where what is shorter is repeated.")
         seen = sorted({(score.backbone, score.data) for score in self.scores if score.seen_in_training})
         for backbone in dict.fromkeys(name for name, _ in seen):
             sets = ", ".join(data for name, data in seen if name == backbone)
@@ -143,10 +143,7 @@ class RetrievalReport(_Record):
 
 def write_retrieval(report: RetrievalReport, folder: str | Path) -> list[Path]:
     """Write the JSON record and the Markdown page; returns their paths."""
-    folder = Path(folder)
-    artifact.write_text(folder / PAGE, retrieval_page(report))
-    artifact.write_json(folder / RESULTS, report.model_dump(mode="json"))
-    return [folder / RESULTS, folder / PAGE]
+    return write_record(report, retrieval_page(report), folder)
 
 
 def read_retrieval(path: str | Path) -> RetrievalReport:
@@ -156,23 +153,7 @@ def read_retrieval(path: str | Path) -> RetrievalReport:
         CorruptArtifact: no such file, or not a retrieval report.
         UnsupportedFormat: written by a newer format version.
     """
-    path = Path(path)
-    path = path / RESULTS if path.is_dir() else path
-    try:
-        content = json.loads(path.read_bytes())
-        kind, newer = content["kind"], int(content["version"]) > FORMAT
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptArtifact(f"'{path}' is not a readable report ({error}): evaluate again") from None
-    if kind != KIND:
-        raise CorruptArtifact(f"'{path}' is a {kind}, not a {KIND}")
-    if newer:
-        raise UnsupportedFormat(f"'{path}' is report format {content['version']}; this Kinelex reads up to {FORMAT}")
-    try:
-        return RetrievalReport.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CorruptArtifact(f"'{path}' is not a report: {where}: {first['msg']}; evaluate again") from None
+    return read_record(path, RetrievalReport, KIND, FORMAT)
 
 
 def retrieval_page(report: RetrievalReport) -> str:
@@ -207,16 +188,21 @@ def retrieval_page(report: RetrievalReport) -> str:
     ]
     for used in report.data:
         lines += ["", f"## {used.title}", "", *_set_table(report, used.name)]
-    lines += [
-        "",
+    lines += ["", *what_was_used(report.data, report.versions)]
+    return "\n".join(lines) + "\n"
+
+
+def what_was_used(data: Sequence[TargetUsed], versions: Mapping[str, str]) -> list[str]:
+    """The last section of a page: data sets with their hashes, and versions."""
+    return [
         "## What was used",
         "",
         "| data set | SHA-256 | people | windows | activities |",
         "|---|---|--:|--:|--:|",
+        *(f"| {d.name} | `{d.sha256[:16]}` | {d.people} | {d.windows:,} | {d.classes} |" for d in data),
+        "",
+        ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
     ]
-    lines += [f"| {d.name} | `{d.sha256[:16]}` | {d.people} | {d.windows:,} | {d.classes} |" for d in report.data]
-    lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items()) + "."]
-    return "\n".join(lines) + "\n"
 
 
 def mean_table(report: RetrievalReport) -> list[str]:

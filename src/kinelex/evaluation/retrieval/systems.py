@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinelex.errors import BadSamples, MissingDependency
+from kinelex.errors import BadSamples
 from kinelex.evaluation.label_budget import LabelSplit, subject_folds
+from kinelex.evaluation.retrieval.heads import head_probabilities
 from kinelex.evaluation.retrieval.protocol import NOTHING_TRAINED, RetrievalProtocol, System
 from kinelex.evaluation.retrieval.targets import Embedded, Target
 from kinelex.retrieval.evidence import EvidenceConfig, evidence
@@ -25,6 +25,21 @@ _LEAST = 1e-6
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What was learned from labeled windows, as it comes to bear on the tested ones; no memory changes it.
+
+    Args:
+        base: ``(window, class)`` what the backbone says by itself; rows of NaN where it has no answer.
+        weights: ``(window,)`` the gate's, of retrieval.
+        gated_by: ``"gate"``, or the fixed weight that stands in for it.
+    """
+
+    base: Floats
+    weights: Floats
+    gated_by: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,76 +68,65 @@ def answers(
         split: which are labeled, and which are tested.
         budget: whether a head is trained on the labeled ones.
         protocol: the rules.
-        draw: seed of the gate.
+        draw: seed of head and gate.
     """
-    labeled, test = split.labeled, split.test
-    vectors = _unit(seen.vectors)
-    index = ExactIndex(vectors.shape[1])
-    index.add(labeled, vectors[labeled])
-    found = index.search(vectors[test], _neighbors(target, labeled, protocol))
+    known = learn(seen, target, split.labeled, split.test, budget, protocol, draw)
+    return recall(seen, target, split.labeled, split.test, known, protocol)
+
+
+def learn(
+    seen: Embedded, target: Target, labeled: Rows, test: Rows, budget: str, protocol: RetrievalProtocol, draw: int
+) -> Learned:
+    """Train a head and a gate on labeled windows; arguments as in `answers`."""
+    base = _base(seen, target, labeled, test, budget, protocol, draw)
+    weights, by = _gate(seen, target, labeled, test, budget, protocol, draw)
+    return Learned(base, weights, by)
+
+
+def recall(
+    seen: Embedded, target: Target, memory: Rows, test: Rows, learned: Learned, protocol: RetrievalProtocol
+) -> Answers:
+    """Answer to the tested windows with a memory, which need not be what head and gate learned from.
+
+    Args:
+        seen: the vectors of all windows.
+        target: what they are windows of.
+        memory: windows that are remembered with their labels.
+        test: windows to answer to.
+        learned: what `learn` made of them.
+        protocol: the rules.
+    """
+    found = _index(seen, memory).search(_unit(seen.vectors[test]), _neighbors(target, memory, protocol))
     retrieved = _evidence(found, target, protocol.evidence)
-    base = _base(seen, target, labeled, test, budget)
-    weights, by = _gate(seen, target, index, labeled, base, test, budget, protocol, draw)
     return Answers(
         probabilities={
-            "base": base,
+            "base": learned.base,
             "vote": _evidence(found, target, EvidenceConfig(strategy="vote")),
-            "fixed": fuse(base, retrieved, protocol.weight, compat=protocol.gate.compat),
-            "gated": fuse(base, retrieved, weights, compat=protocol.gate.compat),
+            "fixed": fuse(learned.base, retrieved, protocol.weight, compat=protocol.gate.compat),
+            "gated": fuse(learned.base, retrieved, learned.weights, compat=protocol.gate.compat),
         },
-        weights=weights,
-        gated_by=by,
+        weights=learned.weights,
+        gated_by=learned.gated_by,
     )
 
 
-def _base(seen: Embedded, target: Target, labeled: Rows, asked: Rows, budget: str) -> Floats:
+def _base(
+    seen: Embedded, target: Target, labeled: Rows, asked: Rows, budget: str, protocol: RetrievalProtocol, draw: int
+) -> Floats:
     """What the backbone says by itself: by words, by a head on its vectors, or nothing (rows of NaN)."""
     if budget != NOTHING_TRAINED:
-        return head_probabilities(seen.vectors, target.truth, labeled, asked, len(target.classes))
+        return head_probabilities(
+            seen.vectors, target.truth, labeled, asked, len(target.classes), head=protocol.head, seed=draw
+        )
     if seen.words is None:
         return np.full((len(asked), len(target.classes)), np.nan)
     return seen.words[asked].astype(np.float64)
 
 
-def head_probabilities(vectors: NDArray[np.float32], truth: Rows, labeled: Rows, asked: Rows, classes: int) -> Floats:
-    """Logistic regression on standardized frozen vectors.
-
-    Args:
-        vectors: ``(window, number)``.
-        truth: ``(window,)`` class numbers.
-        labeled: windows to learn from.
-        asked: windows to answer to.
-        classes: how many there are; one without a labeled window has no chance.
-
-    Returns:
-        ``(asked, class)``.
-    """
-    try:
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.preprocessing import StandardScaler
-    except ImportError:
-        raise MissingDependency("a head needs scikit-learn: pip install 'kinelex[train]'") from None
-    chances = np.zeros((len(asked), classes))
-    present = np.unique(truth[labeled])
-    if len(present) == 1:
-        chances[:, present[0]] = 1.0
-        return chances
-    scaler = StandardScaler().fit(vectors[labeled].astype(np.float64))
-    head = LogisticRegression(C=0.1, max_iter=2000)
-    with warnings.catch_warnings():
-        # With one or two windows of each class it asks whether classes are meant at all.
-        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
-        head.fit(scaler.transform(vectors[labeled]), truth[labeled])
-    chances[:, head.classes_] = head.predict_proba(scaler.transform(vectors[asked]))
-    return chances
-
-
 def _gate(
     seen: Embedded,
     target: Target,
-    index: ExactIndex,
     labeled: Rows,
-    base: Floats,
     test: Rows,
     budget: str,
     protocol: RetrievalProtocol,
@@ -135,9 +139,9 @@ def _gate(
     """
     groups = target.subjects[labeled]
     own = None if len(np.unique(groups)) < 2 else groups.tolist()
-    vectors = _unit(seen.vectors)
+    index, vectors = _index(seen, labeled), _unit(seen.vectors[labeled])
     found = search_outside(
-        lambda rows, k: index.search(vectors[labeled[rows]], k),
+        lambda rows, k: index.search(vectors[rows], k),
         len(labeled),
         _neighbors(target, labeled, protocol),
         ids=labeled,
@@ -146,7 +150,7 @@ def _gate(
         own_groups=own,
     )
     retrieved = _evidence(found, target, protocol.evidence)
-    known = _crossed(seen, target, labeled, budget, protocol)
+    known = _crossed(seen, target, labeled, budget, protocol, draw)
     truth = target.truth[labeled]
     fixed = safe_weight(known, retrieved, truth)
     # Of a class that only the window itself shows, nobody else could know: it says nothing of whom to trust.
@@ -196,10 +200,12 @@ def _log_likelihood(chances: Floats, truth: Rows) -> Floats:
     return np.asarray(np.log(np.maximum(chances[np.arange(len(truth)), truth], _LEAST)))
 
 
-def _crossed(seen: Embedded, target: Target, labeled: Rows, budget: str, protocol: RetrievalProtocol) -> Floats:
+def _crossed(
+    seen: Embedded, target: Target, labeled: Rows, budget: str, protocol: RetrievalProtocol, draw: int
+) -> Floats:
     """What the base says to labeled windows of people whom it did not learn from, ``(labeled, class)``."""
     if budget == NOTHING_TRAINED:
-        return _base(seen, target, labeled, labeled, budget)
+        return _base(seen, target, labeled, labeled, budget, protocol, draw)
     people, groups = np.unique(target.subjects[labeled], return_inverse=True)
     if len(people) > 1:
         fold = subject_folds([target.names[p] for p in people], protocol.inner_folds, protocol.seed)[groups]
@@ -209,10 +215,14 @@ def _crossed(seen: Embedded, target: Target, labeled: Rows, budget: str, protoco
     for number in np.unique(fold):
         learned, asked = labeled[fold != number], labeled[fold == number]
         if len(learned):
-            chances[fold == number] = head_probabilities(
-                seen.vectors, target.truth, learned, asked, len(target.classes)
-            )
+            chances[fold == number] = _base(seen, target, learned, asked, budget, protocol, draw)
     return chances
+
+
+def _index(seen: Embedded, memory: Rows) -> ExactIndex:
+    index = ExactIndex(seen.vectors.shape[1])
+    index.add(memory, _unit(seen.vectors[memory]))
+    return index
 
 
 def _neighbors(target: Target, labeled: Rows, protocol: RetrievalProtocol) -> int:

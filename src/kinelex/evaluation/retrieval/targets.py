@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinelex.backbones import AlignedBackbone, ClassifyingBackbone, ClipEncoder, InputContract, adapt_many
+from kinelex.backbones import AlignedBackbone, ClassifyingBackbone, ClipEncoder, adapt_many
 from kinelex.backbones.clip_encoder import of_clips
+from kinelex.backbones.physical import FEATURE_RATE_HZ as FEATURE_RATE_HZ
+from kinelex.backbones.physical import window_features
 from kinelex.backbones.protocol import Backbone
 from kinelex.errors import BadLabels, BadSamples
 from kinelex.evaluation.candidates import closed_set
 from kinelex.evaluation.protocol import ZeroShotProtocol
 from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
+from kinelex.evaluation.retrieval.wrapped_windows import wrapped_sessions
 from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.units import Request, lay_out
 from kinelex.language import TextEncoder, Vocabulary
 from kinelex.retrieval.evidence import LabelTable
-from kinelex.retrieval.features import physical_features
-
-FEATURE_RATE_HZ = 20.0
-"""Of the signal that physical features are taken from, as published."""
-
-_ACC = InputContract(rate_hz=FEATURE_RATE_HZ, channels=("acc_x", "acc_y", "acc_z"), missing="masked", gravity="either")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +78,15 @@ class Embedded:
 def prepare(source: EvaluationSet, protocol: RetrievalProtocol, vocabulary: Vocabulary, encoder: TextEncoder) -> Target:
     """Cut a data set into windows, and take what gates and evidence need of it.
 
+    With published windows its sessions are wrapped first, so that every backbone is given the same 10 s.
+
     Raises:
         BadSamples: no session is long enough for a window.
     """
-    units = lay_out(source.sessions(), ZeroShotProtocol(window_s=protocol.window_s))
+    sessions = source.sessions()
+    if protocol.windows == "published":
+        sessions = wrapped_sessions(sessions)
+    units = lay_out(sessions, ZeroShotProtocol(window_s=protocol.window_s))
     if not len(units):
         raise BadSamples(f"data set '{source.name}' has no session that is long enough for a window")
     step = 1 if protocol.most_windows is None else -(-len(units) // protocol.most_windows)
@@ -92,8 +94,6 @@ def prepare(source: EvaluationSet, protocol: RetrievalProtocol, vocabulary: Voca
     candidates = closed_set(source.name, source.declared, "words", vocabulary, encoder)
     requests = _some(units.requests, kept)
     present, subjects = np.unique(units.subjects[kept], return_inverse=True)
-    clips = adapt_many(requests, protocol.window_s, _ACC)
-    rows = physical_features(clips.signal, clips.valid, rate_hz=FEATURE_RATE_HZ)
     return Target(
         source=source,
         requests=requests,
@@ -104,7 +104,7 @@ def prepare(source: EvaluationSet, protocol: RetrievalProtocol, vocabulary: Voca
         classes=candidates.classes,
         texts=candidates.texts,
         table=LabelTable.of_vectors(candidates.classes, candidates.classes, candidates.vectors, candidates.vectors),
-        features=_means(rows, clips.owner, clips.windows),
+        features=features_of(requests, protocol.window_s),
         window_s=protocol.window_s,
     )
 
@@ -114,21 +114,33 @@ def embedded(backbone: Backbone, target: Target) -> Embedded:
     words: NDArray[np.float32] | None = None
     if isinstance(backbone, AlignedBackbone):
         vectors = np.concatenate(backbone.checkpoint.embed_many(target.requests, target.window_s))
-        words = backbone.probabilities(vectors, target.texts)
+        words = _by_words(lambda: backbone.probabilities(vectors, target.texts))
     elif isinstance(backbone, ClipEncoder):
         clips = adapt_many(target.requests, target.window_s, backbone.contract)
         vectors = clips.pooled(of_clips(backbone.encode, clips, backbone.dim, backbone.name))
     else:
         vectors = np.concatenate([backbone.embed(r, starts, target.window_s) for r, starts in target.requests])
-    if words is None and isinstance(backbone, ClassifyingBackbone):
-        try:
-            words = np.concatenate(
+    if isinstance(backbone, ClassifyingBackbone) and not isinstance(backbone, AlignedBackbone):
+        words = _by_words(
+            lambda: np.concatenate(
                 [backbone.predict_proba(r, starts, target.window_s, target.texts) for r, starts in target.requests]
             )
-        except BadLabels:
-            words = None  # it knows other activities
+        )
     name = str(getattr(backbone, "name", type(backbone).__name__))
     return Embedded(name, tuple(getattr(backbone, "trained_on", ())), vectors, words)
+
+
+def features_of(requests: Sequence[Request], window_s: float) -> NDArray[np.float64]:
+    """``(window, feature)`` physical features of the acceleration, mean over placements; NaN where missing."""
+    return window_features(requests, window_s)
+
+
+def _by_words(answer: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32] | None:
+    """What a backbone says by words; none where it knows other activities, or cannot tell two of them apart."""
+    try:
+        return answer()
+    except BadLabels:
+        return None
 
 
 def _some(requests: Sequence[Request], kept: NDArray[np.int64]) -> tuple[Request, ...]:
@@ -140,12 +152,3 @@ def _some(requests: Sequence[Request], kept: NDArray[np.int64]) -> tuple[Request
         if len(mine):
             found.append((recording, mine))
     return tuple(found)
-
-
-def _means(rows: NDArray[np.float64], owner: NDArray[np.int64], windows: int) -> NDArray[np.float64]:
-    """``(clip, feature)`` to ``(window, feature)``: means over the clips that have the feature."""
-    there = np.isfinite(rows)
-    sums, counts = np.zeros((windows, rows.shape[1])), np.zeros((windows, rows.shape[1]))
-    np.add.at(sums, owner, np.where(there, rows, 0.0))
-    np.add.at(counts, owner, there)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinelex.recognition import probabilities
+from kinelex.model.scoring import probabilities
 
 
 def unit_vectors(seed: int, rows: int, width: int = 384) -> np.ndarray:

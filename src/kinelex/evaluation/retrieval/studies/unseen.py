@@ -1,0 +1,74 @@
+"""What was never learned (RQ5): placements and activities that a memory takes up without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kinelex.backbones import Backbone
+from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
+from kinelex.evaluation.retrieval.studies import unseen_classes, unseen_placements
+from kinelex.evaluation.retrieval.studies.prepared import Progress, name_of
+from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
+from kinelex.evaluation.retrieval.targets import embedded, prepare
+from kinelex.evaluation.sources import EvaluationSet
+from kinelex.language import TextEncoder, Vocabulary
+
+
+def unseen(
+    backbones: Sequence[Backbone],
+    data: Sequence[EvaluationSet],
+    protocol: RetrievalProtocol,
+    *,
+    vocabulary: Vocabulary,
+    encoder: TextEncoder,
+    progress: Progress | None = None,
+) -> tuple[StudyTable, ...]:
+    """Test at placements, and on activities, that head and gate did not learn from.
+
+    Args:
+        backbones: encoders, each with a name of its own.
+        data: the data sets; what one cannot answer is left out.
+        protocol: the rules; its budgets are not used.
+        vocabulary: where the words of activities come from.
+        encoder: says how alike they are.
+        progress: called after each half of a backbone on a data set.
+
+    Returns:
+        The table of placements and that of activities.
+
+    Raises:
+        BadSamples: a data set without any window.
+        UsageError: one person alone in a data set.
+    """
+    placements: list[dict[str, Cell]] = []
+    classes: list[dict[str, Cell]] = []
+    steps, done = 2 * len(data) * len(backbones), 0
+    for source in data:
+        target = prepare(source, protocol, vocabulary, encoder)
+        apart = unseen_placements.taken_apart(target)
+        for backbone in backbones:
+            if apart is not None:
+                placements += unseen_placements.placement_rows(backbone, apart, protocol)
+            done += 1
+            if progress is not None:
+                progress(f"unseen placements: {name_of(backbone)} on {source.name}", done, steps)
+            classes += unseen_classes.class_rows(embedded(backbone, target), target, protocol)
+            done += 1
+            if progress is not None:
+                progress(f"unseen activities: {name_of(backbone)} on {source.name}", done, steps)
+    return (
+        StudyTable(
+            name="unseen placements",
+            title="A placement that nothing was learned at",
+            about=unseen_placements.ABOUT,
+            columns=unseen_placements.COLUMNS,
+            rows=tuple(placements),
+        ),
+        StudyTable(
+            name="unseen activities",
+            title="Activities that nothing was learned of",
+            about=unseen_classes.ABOUT,
+            columns=unseen_classes.COLUMNS,
+            rows=tuple(classes),
+        ),
+    )
