@@ -22,9 +22,9 @@ from kinelex.evaluation.retrieval import (
     read_retrieval,
     write_retrieval,
 )
+from kinelex.evaluation.retrieval.fold import safe_weight
 from kinelex.evaluation.retrieval.heads import head_probabilities
 from kinelex.evaluation.retrieval.report import RetrievalScore, TargetUsed, retrieval_page
-from kinelex.evaluation.retrieval.systems import safe_weight
 from kinelex.evaluation.retrieval.targets import embedded, prepare
 from kinelex.evaluation.retrieval.wrapped_windows import wrapped
 from kinelex.evaluation.sources import EvaluationSet

@@ -17,11 +17,11 @@ from kinelex.cli import main
 from kinelex.errors import CorruptArtifact, UnknownName, UnsupportedFormat, UsageError
 from kinelex.evaluation.label_budget import LabelSplit
 from kinelex.evaluation.retrieval import RetrievalProtocol, evaluate_retrieval
+from kinelex.evaluation.retrieval.fold import Fold
 from kinelex.evaluation.retrieval.studies import STUDIES
 from kinelex.evaluation.retrieval.studies.cost import parameters_of
-from kinelex.evaluation.retrieval.studies.finders import DTW_EXAMPLES, RawSignal
-from kinelex.evaluation.retrieval.studies.folds import Fold
 from kinelex.evaluation.retrieval.studies.prepared import Prepared
+from kinelex.evaluation.retrieval.studies.raw_neighbors import DTW_EXAMPLES, RawSignal
 from kinelex.evaluation.retrieval.studies.record import (
     StudyReport,
     StudyTable,

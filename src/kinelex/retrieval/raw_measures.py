@@ -130,7 +130,7 @@ def _wavelet(examples: RawWindows, config: RawSignalConfig) -> Similarity:
 
 def _dtw(examples: RawWindows, config: RawSignalConfig) -> Similarity:
     try:
-        from aeon.distances import dtw_pairwise_distance
+        import aeon.distances  # noqa: F401
     except ImportError:
         raise MissingDependency(
             "dynamic time warping needs aeon, which is not installed: pip install 'kinelex[raw]'"
@@ -148,13 +148,26 @@ def _dtw(examples: RawWindows, config: RawSignalConfig) -> Similarity:
                 parts = queries.part(asked), examples.part(stored)
                 # In one memory layout: for each, the code is compiled anew.
                 a, b = (np.ascontiguousarray((part.values / scale)[:, both]) for part in parts)
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", "unsafe cast")
-                    cost = dtw_pairwise_distance(a, b, window=config.band)
+                cost = _warped(a, b, config.band)
                 result[np.ix_(asked, stored)] = -cost / (both.sum() * length)
         return result
 
     return similarity
+
+
+def _warped(queries: Floats, examples: Floats, band: float) -> Floats:
+    """What it costs to warp each query to each example, ``(query, example)``."""
+    import torch
+    from aeon.distances import dtw_pairwise_distance
+
+    threads = torch.get_num_threads()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "unsafe cast")
+            return np.asarray(dtw_pairwise_distance(queries, examples, window=band))
+    finally:
+        # It leaves another number of threads behind, for the whole process.
+        torch.set_num_threads(threads)
 
 
 def _spread(windows: RawWindows) -> Floats:

@@ -16,8 +16,8 @@ from torch import nn
 from kinelex.backbones import Backbone, InputContract, adapt_many
 from kinelex.backbones.contract import ACC
 from kinelex.errors import BadSamples
+from kinelex.evaluation.retrieval.fold import Fold
 from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
-from kinelex.evaluation.retrieval.studies.folds import Fold
 from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
 from kinelex.evaluation.retrieval.targets import FEATURE_RATE_HZ

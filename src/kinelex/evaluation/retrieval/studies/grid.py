@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from kinelex.backbones import Backbone
 from kinelex.evaluation import metrics
+from kinelex.evaluation.retrieval.fold import Fold
 from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
-from kinelex.evaluation.retrieval.studies.folds import Fold
 from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress, bare, name_of
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
 from kinelex.evaluation.sources import EvaluationSet

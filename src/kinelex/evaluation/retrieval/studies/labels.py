@@ -9,8 +9,9 @@ from time import process_time
 import numpy as np
 
 from kinelex.backbones import Backbone
+from kinelex.evaluation.retrieval.finders import Rows
+from kinelex.evaluation.retrieval.fold import Fold
 from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
-from kinelex.evaluation.retrieval.studies.folds import Fold, Rows
 from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress, figures
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
 from kinelex.evaluation.sources import EvaluationSet

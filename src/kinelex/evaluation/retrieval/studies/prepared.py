@@ -11,9 +11,9 @@ from kinelex.backbones import Backbone
 from kinelex.errors import BadSamples
 from kinelex.evaluation import metrics
 from kinelex.evaluation.label_budget import LabelSplit, by_subject
+from kinelex.evaluation.retrieval.fold import Fold
 from kinelex.evaluation.retrieval.protocol import ALL, RetrievalProtocol
 from kinelex.evaluation.retrieval.report import TargetUsed
-from kinelex.evaluation.retrieval.studies.folds import Fold
 from kinelex.evaluation.retrieval.targets import Embedded, Target, embedded, prepare
 from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.statistics import Estimate, bootstrap_over_subjects

@@ -8,14 +8,14 @@ from functools import partial
 from time import process_time
 
 import numpy as np
-import torch
 
 from kinelex.backbones import Backbone
 from kinelex.errors import BadLabels, TooShort, UsageError
+from kinelex.evaluation.retrieval.finders import Finder, Rows, by_vectors, unit
+from kinelex.evaluation.retrieval.fold import GATE, Fold
 from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
-from kinelex.evaluation.retrieval.studies.finders import DTW_EXAMPLES, Finder, RawSignal, Rows, by_vectors, unit
-from kinelex.evaluation.retrieval.studies.folds import Fold
 from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress, figures
+from kinelex.evaluation.retrieval.studies.raw_neighbors import DTW_EXAMPLES, RawSignal
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
 from kinelex.evaluation.retrieval.targets import Target
 from kinelex.evaluation.sources import EvaluationSet
@@ -163,12 +163,12 @@ def _answered(folds: Sequence[Fold], way: _Way, raw: _RawNeighbors) -> _Answered
         except (UsageError, BadLabels, TooShort):
             answered.possible = False
             return answered
-        weights, by_gate = fold.weights(fold.evidence(found.labeled))
+        weights, by = fold.weights(fold.evidence(found.labeled))
         answered.base[fold.test] = fold.base.argmax(axis=1)
         answered.vote[fold.test] = fold.evidence(found.tested, EvidenceConfig(strategy="vote")).argmax(axis=1)
         answered.gated[fold.test] = fold.fused(fold.evidence(found.tested), weights).argmax(axis=1)
         answered.numbers = found.finder.numbers
-        answered.gates += by_gate
+        answered.gates += by == GATE
         answered.seconds += found.seconds
     return answered
 
@@ -236,8 +236,5 @@ class _RawNeighbors:
         if key not in self._found:
             self._signal = self._signal or RawSignal.of(self._target)
             finder = self._signal.finder(measure, fold.labeled, self._target.truth, self._protocol.draws[0])
-            threads = torch.get_num_threads()
             self._found[key] = _searched(fold, finder)
-            # The package that warps leaves another number behind, for the whole process.
-            torch.set_num_threads(threads)
         return self._found[key]

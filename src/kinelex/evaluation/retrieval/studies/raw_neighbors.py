@@ -1,8 +1,7 @@
-"""Ways to find a window's neighbors among labeled ones: by its vector, by a shorter one, by the signal itself."""
+"""Neighbors by the signal itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,18 +10,14 @@ from numpy.typing import NDArray
 from kinelex.backbones import InputContract, adapt
 from kinelex.backbones.contract import ACC_GYRO
 from kinelex.evaluation.label_budget import quotas
+from kinelex.evaluation.retrieval.finders import Finder, Rows
 from kinelex.evaluation.retrieval.targets import FEATURE_RATE_HZ, Target
-from kinelex.retrieval.indexes import ExactIndex
 from kinelex.retrieval.neighbors import Neighbors
-from kinelex.retrieval.projection import Projection
 from kinelex.retrieval.raw_measures import Measure, RawSignalConfig
 from kinelex.retrieval.raw_signal import RawSignalIndex
 from kinelex.retrieval.wavelets import STATISTICS
 from kinelex.signal.windows import samples_in
 from kinelex.training.randomness import numpy_generator
-
-Rows = NDArray[np.int64]
-Vectors = NDArray[np.float32]
 
 DTW_EXAMPLES = 200
 """Among how many labeled windows dynamic time warping looks; evenly drawn from the classes."""
@@ -31,40 +26,6 @@ _BANDS = 4
 _CONTRACT = InputContract(
     rate_hz=FEATURE_RATE_HZ, channels=ACC_GYRO, missing="masked", gravity="either", needs=("acc", "gyro")
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Finder:
-    """Finds the neighbors of windows among examples; both are known by the numbers of the windows.
-
-    Args:
-        ids: of the examples, ascending.
-        numbers: that it compares of a window.
-        search: finds so many neighbors of windows.
-        compares_all: whether a query costs the same, however many neighbors are asked for.
-    """
-
-    ids: Rows
-    numbers: int
-    search: Callable[[Rows, int], Neighbors]
-    compares_all: bool = False
-
-
-def by_vectors(vectors: Vectors, labeled: Rows, projection: Projection | None = None) -> Finder:
-    """By the cosine of vectors, which a projection may make shorter first.
-
-    Args:
-        vectors: ``(window, number)``.
-        labeled: windows that are remembered.
-        projection: fitted to them.
-    """
-
-    def projected(rows: Rows) -> Vectors:
-        return vectors[rows] if projection is None else projection.apply(vectors[rows])
-
-    index = ExactIndex(vectors.shape[1] if projection is None else projection.width)
-    index.add(labeled, projected(labeled))
-    return Finder(labeled, index.width, lambda rows, k: index.search(projected(rows), k))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +79,6 @@ class RawSignal:
             return index.search(self.values[rows], k, self.valid[rows])
 
         return Finder(ids, numbers, search, compares_all=True)
-
-
-def unit(vectors: Vectors) -> Vectors:
-    """Vectors of length one."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
 def _drawn(labeled: Rows, truth: Rows, most: int, seed: int) -> Rows:

@@ -1,4 +1,4 @@
-"""One split of a data set with all labels: what the base says, and how a gate learns, whoever finds the neighbors."""
+"""One split of a data set: what the base says, and how a gate learns from the labeled side, whoever finds neighbors."""
 
 from __future__ import annotations
 
@@ -9,36 +9,52 @@ from numpy.typing import NDArray
 
 from kinelex.errors import BadSamples
 from kinelex.evaluation.label_budget import LabelSplit, subject_folds
+from kinelex.evaluation.retrieval.finders import Finder, Rows, by_vectors, unit
 from kinelex.evaluation.retrieval.heads import head_probabilities
-from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
-from kinelex.evaluation.retrieval.studies.finders import Finder, by_vectors, unit
-from kinelex.evaluation.retrieval.systems import safe_weight
+from kinelex.evaluation.retrieval.protocol import ALL, NOTHING_TRAINED, RetrievalProtocol
 from kinelex.evaluation.retrieval.targets import Embedded, Target
 from kinelex.retrieval.evidence import EvidenceConfig, evidence
 from kinelex.retrieval.fusion import fuse
 from kinelex.retrieval.gate_examples import GateExamples
-from kinelex.retrieval.gate_training import GateTraining, train_gate
+from kinelex.retrieval.gate_training import FIXED_WEIGHTS, GateTraining, train_gate
 from kinelex.retrieval.neighbors import Neighbors, Search, search_outside
 
 Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
+
+_LEAST = 1e-6
+"""What a probability of zero counts where its logarithm is asked for: one surprise must not decide alone."""
 
 # Queries whose neighbors among all examples are held at once.
 _TOGETHER = 1024
 
 
+GATE = "gate"
+"""What gave a window its own weight."""
+
+
 class Fold:
-    """Some people are tested, and all windows of the others are labeled.
+    """Some people are tested, and windows of the others are labeled.
 
     Args:
         seen: the vectors of all windows; those of the split are finite.
         target: what they are windows of.
         split: which are labeled, and which are tested.
         protocol: the rules.
+        budget: whether a head is trained on the labeled windows.
+        draw: seed of head and gate; the first of the protocol when left out.
     """
 
-    def __init__(self, seen: Embedded, target: Target, split: LabelSplit, protocol: RetrievalProtocol) -> None:
-        self.seen, self.target, self.protocol = seen, target, protocol
+    def __init__(
+        self,
+        seen: Embedded,
+        target: Target,
+        split: LabelSplit,
+        protocol: RetrievalProtocol,
+        budget: str = ALL,
+        draw: int | None = None,
+    ) -> None:
+        self.seen, self.target, self.protocol, self.budget = seen, target, protocol, budget
+        self.draw = protocol.draws[0] if draw is None else draw
         self.labeled, self.test = split.labeled, split.test
         self.groups = target.subjects[split.labeled]
         self.most = int(np.bincount(target.truth[split.labeled]).max())
@@ -46,8 +62,8 @@ class Fold:
 
     @cached_property
     def base(self) -> Floats:
-        """What a head on the vectors says to the tested windows, ``(test, class)``."""
-        return self._head(self.labeled, self.test)
+        """What the backbone says by itself to the tested windows, ``(test, class)``: by head or words."""
+        return self._said(self.labeled, self.test)
 
     @cached_property
     def inner(self) -> Rows:
@@ -65,7 +81,7 @@ class Fold:
         for number in np.unique(self.inner):
             asked = self.inner == number
             if not asked.all():
-                chances[asked] = self._head(self.labeled[~asked], self.labeled[asked])
+                chances[asked] = self._said(self.labeled[~asked], self.labeled[asked])
         return chances
 
     @property
@@ -120,34 +136,74 @@ class Fold:
 
     def trained_gate(self, retrieved: Floats) -> GateTraining | None:
         """A gate that learned from the labeled windows; none where there are too few, or it is not worth having."""
-        recipe = self.protocol.gate.model_copy(update={"seed": self.protocol.draws[0]})
+        recipe = self.protocol.gate.model_copy(update={"seed": self.draw})
         try:
             trained = train_gate(self.gate_examples(retrieved), recipe)
         except BadSamples:
             return None
         return trained if trained.curve[trained.best - 1].held_out < min(trained.fixed.values()) else None
 
-    def weights(self, retrieved: Floats) -> tuple[Floats, bool]:
-        """The weights of retrieval in the tested windows, and whether a gate gave them; else one weight for all.
+    def weights(self, retrieved: Floats) -> tuple[Floats, str]:
+        """The weights of retrieval in the tested windows, and what gave them: ``gate``, or one weight for all.
+
+        Neither model nor memory knew the people to whom they answer while the gate learned. Where it is no better than
+        a few fixed weights, on windows that were held out from it, `safe_weight` is taken in its place.
 
         Args:
             retrieved: ``(labeled, class)`` what neighbors of other people say to the labeled windows.
         """
         trained = self.trained_gate(retrieved)
         if trained is not None:
-            return trained.gate.weights(self.target.features[self.test]), True
+            return trained.gate.weights(self.target.features[self.test]), GATE
         fixed = safe_weight(self.crossed, retrieved, self.target.truth[self.labeled])
-        return np.full(len(self.test), fixed), False
+        return np.full(len(self.test), fixed), f"{fixed:g}"
 
     def fused(self, retrieved: Floats, weight: float | Floats) -> Floats:
         """What the base and the neighbors of the tested windows say together."""
         return fuse(self.base, retrieved, weight, compat=self.protocol.gate.compat)
 
-    def _head(self, labeled: Rows, asked: Rows) -> Floats:
-        return head_probabilities(
-            self.seen.vectors, self.target.truth, labeled, asked, len(self.target.classes),
-            head=self.protocol.head, seed=self.protocol.draws[0],
-        )  # fmt: skip
+    def _said(self, labeled: Rows, asked: Rows) -> Floats:
+        """The backbone's own answer, rows of NaN where it has none."""
+        if self.budget != NOTHING_TRAINED:
+            return head_probabilities(
+                self.seen.vectors, self.target.truth, labeled, asked, len(self.target.classes),
+                head=self.protocol.head, seed=self.draw,
+            )  # fmt: skip
+        if self.seen.words is None:
+            return np.full((len(asked), len(self.target.classes)), np.nan)
+        return self.seen.words[asked].astype(np.float64)
+
+
+def safe_weight(known: Floats, retrieved: Floats, truth: Rows) -> float:
+    """The one weight of retrieval that is best on labeled windows, or 0 where none is clearly better than the base.
+
+    Clearly: by more than the standard error of the mean difference in log likelihood. With a handful of windows that is
+    never so, and the base stays alone; where it has no answer, retrieval does.
+
+    Args:
+        known: ``(window, class)`` what the base says to windows that it did not learn from; rows of NaN for no answer.
+        retrieved: ``(window, class)`` what neighbors other than themselves say.
+        truth: ``(window,)`` class numbers.
+    """
+    answered = ~np.isnan(known).any(axis=1)
+    if not answered.any():
+        return 1.0
+    # A class that the base could not learn without the window itself says nothing of whom to trust.
+    rows = np.flatnonzero(answered & (known[np.arange(len(truth)), truth] > 0))
+    if len(rows) < 2:
+        return 0.0
+    alone = _log_likelihood(fuse(known[rows], retrieved[rows], 0.0), truth[rows])
+    best, gain = 0.0, 0.0
+    for weight in FIXED_WEIGHTS[1:]:
+        difference = _log_likelihood(fuse(known[rows], retrieved[rows], weight), truth[rows]) - alone
+        doubt = float(difference.std(ddof=1) / np.sqrt(len(rows)))
+        if difference.mean() > max(gain, doubt):
+            best, gain = weight, float(difference.mean())
+    return best
+
+
+def _log_likelihood(chances: Floats, truth: Rows) -> Floats:
+    return np.asarray(np.log(np.maximum(chances[np.arange(len(truth)), truth], _LEAST)))
 
 
 def _search(finder: Finder, rows: Rows) -> Search:
