@@ -51,6 +51,9 @@ def swing(activity: int, person: int) -> Recording:
     return Recording(samples.astype(np.float32), 50.0, channels, name=name, subject=f"p{person}", intervals=(interval,))
 
 
+PROTOCOL = RetrievalProtocol(folds=3, bootstrap=100, draws=(0,))
+
+
 @pytest.fixture(scope="module")
 def source() -> EvaluationSet:
     return EvaluationSet.of("swings", [swing(activity, person) for person in range(6) for activity in range(3)])
@@ -161,6 +164,41 @@ def test_the_base_stays_alone_unless_a_weight_is_clearly_better() -> None:
     mixed = np.where((np.arange(40) < 20)[:, None], [0.95, 0.05], [0.2, 0.8])
     assert safe_weight(np.tile([0.55, 0.45], (40, 1)), mixed, truth) == 0.0, "as often worse as better"
     assert safe_weight(np.full((40, 2), np.nan), good, truth) == 1.0, "the base has no answer"
+    shy = np.where((np.arange(40) < 35)[:, None], [0.52, 0.48], [0.48, 0.52])
+    assert safe_weight(shy, np.where((np.arange(40) < 30)[:, None], [0.99, 0.01], [0.3, 0.7]), truth) == 0.0, (
+        "likelier by far, and fewer right"
+    )
+
+
+def test_a_base_that_is_too_sure_of_itself_is_tempered_by_the_labeled_windows(source: EvaluationSet) -> None:
+    from kinelex.evaluation.label_budget import LabelSplit
+    from kinelex.evaluation.retrieval.fold import Fold, tempered
+    from kinelex.recognition.calibration import fit_temperature
+
+    target = prepare(source, PROTOCOL, Vocabulary.standard(), HashEncoder())
+    split = LabelSplit(np.flatnonzero(target.subjects > 1), np.empty(0, int), np.flatnonzero(target.subjects <= 1))
+    seen = embedded(Movement(), target)
+    plain = Fold(seen, target, split, PROTOCOL.model_copy(update={"calibrated": False}))
+    fold = Fold(seen, target, split, PROTOCOL)
+    expected = fit_temperature(np.log(plain.crossed), target.truth[split.labeled])
+    assert fold.temperature == pytest.approx(expected) != 1
+    np.testing.assert_allclose(fold.base, tempered(plain.base, expected))
+    assert (fold.base.argmax(axis=1) == plain.base.argmax(axis=1)).all(), "no answer of the base alone changes"
+    np.testing.assert_allclose(tempered(np.array([[0.9, 0.1]]), 2.0), [[0.75, 0.25]])
+
+
+def test_neighbors_of_a_labeled_window_are_of_those_the_base_learned_from(source: EvaluationSet) -> None:
+    from kinelex.evaluation.label_budget import LabelSplit
+    from kinelex.evaluation.retrieval.fold import Fold
+
+    target = prepare(source, PROTOCOL, Vocabulary.standard(), HashEncoder())
+    split = LabelSplit(np.flatnonzero(target.subjects > 1), np.empty(0, int), np.flatnonzero(target.subjects <= 1))
+    fold = Fold(embedded(Movement(), target), target, split, PROTOCOL.model_copy(update={"inner_folds": 2}))
+    found = fold.outside(fold.by_vectors)
+    part = dict(zip(split.labeled.tolist(), fold.inner.tolist(), strict=True))
+    assert len({part[one] for one in split.labeled.tolist()}) == 2
+    for window, ids in zip(split.labeled.tolist(), found.ids.tolist(), strict=True):
+        assert all(part[one] != part[window] for one in ids if one >= 0)
 
 
 def test_a_head_gives_no_chance_to_what_it_was_never_shown() -> None:

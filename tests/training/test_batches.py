@@ -128,3 +128,24 @@ def test_a_corpus_without_the_recipes_sets_is_refused(corpus: Corpus) -> None:
 
 def test_the_grid_is_the_models() -> None:
     assert small_recipe().model.grid_hz == GRID_HZ
+
+
+def test_nothing_of_a_group_that_is_left_out_is_in_a_batch(corpus: Corpus) -> None:
+    whole = Batches(corpus, small_recipe(batch_windows=64), VOCABULARY)
+    rest = Batches(corpus, small_recipe(batch_windows=64, without=("running",)), VOCABULARY)
+    assert {VOCABULARY.group_of(text) for text in whole.labels} - {
+        VOCABULARY.group_of(text) for text in rest.labels
+    } == {"running"}
+    assert len(rest.tracks) == sum(
+        VOCABULARY.group_of(whole.labels[number]) != "running" for number in whole._label.tolist()
+    )
+    seen = {rest.labels[i] for step in range(5) for i in rest.at(step).label.tolist()}
+    assert "walking" in seen and "jogging slowly" not in seen
+
+
+def test_what_cannot_be_left_out_is_said(corpus: Corpus) -> None:
+    with pytest.raises(UsageError, match="nothing of swimming to leave out: there is .*walking"):
+        Batches(corpus, small_recipe(without=("running", "swimming")), VOCABULARY)
+    everything = tuple({VOCABULARY.group_of(text) for text in Batches(corpus, small_recipe(), VOCABULARY).labels})
+    with pytest.raises(UsageError, match="nothing is left"):
+        Batches(corpus, small_recipe(without=everything), VOCABULARY)

@@ -13,6 +13,7 @@ from kinelex.evaluation.retrieval.finders import Finder, Rows, by_vectors, unit
 from kinelex.evaluation.retrieval.heads import head_probabilities
 from kinelex.evaluation.retrieval.protocol import ALL, NOTHING_TRAINED, RetrievalProtocol
 from kinelex.evaluation.retrieval.targets import Embedded, Target
+from kinelex.recognition.calibration import fit_temperature
 from kinelex.retrieval.evidence import EvidenceConfig, evidence
 from kinelex.retrieval.fusion import fuse
 from kinelex.retrieval.gate_examples import GateExamples
@@ -63,7 +64,21 @@ class Fold:
     @cached_property
     def base(self) -> Floats:
         """What the backbone says by itself to the tested windows, ``(test, class)``: by head or words."""
-        return self._said(self.labeled, self.test)
+        return tempered(self._said(self.labeled, self.test), self.temperature)
+
+    @cached_property
+    def temperature(self) -> float:
+        """By which its probabilities are what they claim to be, to people whom it did not learn from.
+
+        It changes no answer of the base alone. But what is too sure of itself, or too little, cannot be weighed against
+        anything.
+        """
+        truth = self.target.truth[self.labeled]
+        known = np.flatnonzero(could_know(self._crossed, truth))
+        if not self.protocol.calibrated or len(known) < 2:
+            return 1.0
+        with np.errstate(divide="ignore"):
+            return fit_temperature(np.log(self._crossed[known]), truth[known])
 
     @cached_property
     def inner(self) -> Rows:
@@ -77,6 +92,10 @@ class Fold:
     @cached_property
     def crossed(self) -> Floats:
         """What it says to labeled windows of people whom it did not learn from, ``(labeled, class)``."""
+        return tempered(self._crossed, self.temperature)
+
+    @cached_property
+    def _crossed(self) -> Floats:
         chances = np.full((len(self.labeled), len(self.target.classes)), np.nan)
         for number in np.unique(self.inner):
             asked = self.inner == number
@@ -94,9 +113,13 @@ class Fold:
         return finder.search(self.test, min(k or self.protocol.k, self.most))
 
     def outside(self, finder: Finder) -> Neighbors:
-        """The nearest examples of the labeled windows, none of the same person."""
+        """The nearest examples of the labeled windows, none of the people whom the base did not learn from either.
+
+        With more people to look among than the base had to learn from, neighbors would look better than they are.
+        """
         k = min(self.protocol.k, self.most)
-        people = self.target.subjects if len(np.unique(self.groups)) > 1 else None
+        part = np.full(len(self.target), -1)
+        part[self.labeled] = self.inner
         found = []
         for start in range(0, len(self.labeled), _TOGETHER):
             rows = self.labeled[start : start + _TOGETHER]
@@ -107,8 +130,8 @@ class Fold:
                     k,
                     ids=finder.ids,
                     own_ids=rows,
-                    groups=None if people is None else people[finder.ids].tolist(),
-                    own_groups=None if people is None else people[rows].tolist(),
+                    groups=part[finder.ids].tolist(),
+                    own_groups=part[rows].tolist(),
                 )
             )
         return Neighbors.stacked(found, k)
@@ -125,7 +148,7 @@ class Fold:
         """What a gate learns from, given what neighbors say to the labeled windows."""
         truth = self.target.truth[self.labeled]
         # Of a class that only the window itself shows, nobody else could know: it says nothing of whom to trust.
-        telling = np.isnan(self.crossed).any(axis=1) | (self.crossed[np.arange(len(truth)), truth] > 0)
+        telling = np.isnan(self.crossed).any(axis=1) | could_know(self.crossed, truth)
         return GateExamples(
             self.target.features[self.labeled[telling]],
             self.crossed[telling],
@@ -137,11 +160,20 @@ class Fold:
     def trained_gate(self, retrieved: Floats) -> GateTraining | None:
         """A gate that learned from the labeled windows; none where there are too few, or it is not worth having."""
         recipe = self.protocol.gate.model_copy(update={"seed": self.draw})
+        examples = self.gate_examples(retrieved)
         try:
-            trained = train_gate(self.gate_examples(retrieved), recipe)
+            trained = train_gate(examples, recipe)
         except BadSamples:
             return None
-        return trained if trained.curve[trained.best - 1].held_out < min(trained.fixed.values()) else None
+        if not trained.curve[trained.best - 1].held_out < min(trained.fixed.values()):
+            return None
+        rows = np.flatnonzero(trained.held_out)
+        base, truth = np.asarray(examples.p_model)[rows], np.asarray(examples.classes)[rows]
+        weights = trained.gate.weights(examples.features[rows])
+        mixed = fuse(base, examples.p_retrieved[rows], weights, compat=recipe.compat)
+        answered = ~np.isnan(base).any(axis=1)
+        fewer = _right(mixed[answered], truth[answered]).sum() < _right(base[answered], truth[answered]).sum()
+        return None if fewer else trained
 
     def weights(self, retrieved: Floats) -> tuple[Floats, str]:
         """The weights of retrieval in the tested windows, and what gave them: ``gate``, or one weight for all.
@@ -174,36 +206,52 @@ class Fold:
         return self.seen.words[asked].astype(np.float64)
 
 
+def tempered(chances: Floats, temperature: float) -> Floats:
+    """Probabilities ``(window, class)`` as if their logits had been divided by a temperature."""
+    powers = chances ** (1 / temperature)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def could_know(known: Floats, truth: Rows) -> NDArray[np.bool_]:
+    """Whose class the base had learned at all, ``(window,)``; of one that only the window itself shows it could not."""
+    return np.asarray(known[np.arange(len(truth)), truth] > 0)
+
+
 def safe_weight(known: Floats, retrieved: Floats, truth: Rows) -> float:
     """The one weight of retrieval that is best on labeled windows, or 0 where none is clearly better than the base.
 
-    Clearly: by more than the standard error of the mean difference in log likelihood. With a handful of windows that is
-    never so, and the base stays alone; where it has no answer, retrieval does.
+    Clearly: by more than the standard error of the mean difference in log likelihood, and with no fewer right answers.
+    With a handful of windows that is never so, and the base stays alone; where it has no answer, retrieval does.
 
     Args:
         known: ``(window, class)`` what the base says to windows that it did not learn from; rows of NaN for no answer.
         retrieved: ``(window, class)`` what neighbors other than themselves say.
         truth: ``(window,)`` class numbers.
     """
-    answered = ~np.isnan(known).any(axis=1)
-    if not answered.any():
+    if np.isnan(known).any(axis=1).all():
         return 1.0
     # A class that the base could not learn without the window itself says nothing of whom to trust.
-    rows = np.flatnonzero(answered & (known[np.arange(len(truth)), truth] > 0))
+    rows = np.flatnonzero(could_know(known, truth))
     if len(rows) < 2:
         return 0.0
     alone = _log_likelihood(fuse(known[rows], retrieved[rows], 0.0), truth[rows])
     best, gain = 0.0, 0.0
     for weight in FIXED_WEIGHTS[1:]:
-        difference = _log_likelihood(fuse(known[rows], retrieved[rows], weight), truth[rows]) - alone
+        mixed = fuse(known[rows], retrieved[rows], weight)
+        difference = _log_likelihood(mixed, truth[rows]) - alone
         doubt = float(difference.std(ddof=1) / np.sqrt(len(rows)))
-        if difference.mean() > max(gain, doubt):
+        worse = _right(mixed, truth[rows]).mean() < _right(known[rows], truth[rows]).mean()
+        if difference.mean() > max(gain, doubt) and not worse:
             best, gain = weight, float(difference.mean())
     return best
 
 
 def _log_likelihood(chances: Floats, truth: Rows) -> Floats:
     return np.asarray(np.log(np.maximum(chances[np.arange(len(truth)), truth], _LEAST)))
+
+
+def _right(chances: Floats, truth: Rows) -> NDArray[np.bool_]:
+    return np.asarray(chances.argmax(axis=1) == truth)
 
 
 def _search(finder: Finder, rows: Rows) -> Search:

@@ -61,6 +61,9 @@ class RetrievalProtocol(BaseModel):
     gate: GateRecipe = Field(
         default_factory=GateRecipe, description="How gates are trained; their seed is replaced by that of the draw."
     )
+    calibrated: bool = Field(
+        True, description="Whether the base's probabilities get a temperature, from the labeled windows, before mixing."
+    )
     inner_folds: int = Field(
         5, ge=2, description="Of the labeled windows' people: a gate learns from answers to people who are left out."
     )
