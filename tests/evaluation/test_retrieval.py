@@ -33,6 +33,7 @@ from kinelex.language import Vocabulary
 from kinelex.signal.channel import Channel
 from kinelex.signal.recording import Interval, Recording
 from kinelex.signal.windows import cut
+from tests.evaluation.conftest import HashEncoder
 
 LABELS = ("walking", "sitting", "jumping")
 QUICK = {"draws": (0, 1), "folds": 3, "bootstrap": 100}
