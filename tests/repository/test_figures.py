@@ -322,3 +322,26 @@ def test_a_sentence_that_agrees_has_no_differences_and_one_digit_is_one() -> Non
     (where,) = differences_of_sentence(PAGE.replace("two", "three"), sentence, figures)
     assert where.startswith("line 9: three")
     assert differences_of_sentence(PAGE.replace("costs", "cost"), sentence, figures) != []
+
+
+def test_new_activities_are_found_as_well_as_the_experiments_say() -> None:
+    sets = content("remember-one.json")["sets"]
+    titles = {"motionsense": "MotionSense", "usc_had": "USC-HAD", "utd_mhad": "UTD-MHAD"}
+    ways = ("its name", "examples", "examples and its name", "linear probe", "examples of all")
+    rows = [
+        [titles[name], shots, *(with_interval(found["f1"][shots][way]) for way in ways)]
+        for name, found in sets.items()
+        for shots in found["f1"]
+    ]
+    header = (
+        "| | windows | its name alone (zero-shot) | examples alone | examples and its name |"
+        " linear probe, that many of every activity | memory, that many of every activity |"
+    )
+    check_table("docs/experiments.md", header, rows)
+    sizes = [str(len(found["new"])) for found in sets.values()]
+    check_sentence("docs/experiments.md", "was trained on ({}, {} and {} of them", *sizes)
+
+
+def with_interval(found: dict[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{found['mean']:.1f} [{low:.1f}, {high:.1f}]"
