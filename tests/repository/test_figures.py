@@ -272,7 +272,7 @@ def test_what_to_expect_of_examples_is_what_was_measured() -> None:
     )  # fmt: skip
     check_sentence(
         "docs/remembering.md",
-        "With one window of every activity, macro-F1 goes from {} to {}, as far as a head that is trained on the same"
+        "With one window of every activity, macro-F1 goes from {} to {}, about as far as by a head that is trained on the same"
         " windows; with five such a head is better ({} against {},",
         *(f"{every[shots][name]['macro_f1']}" for shots, name in (
             ("1", "words"), ("1", "words and examples"), ("5", "logistic head"), ("5", "words and examples"),
