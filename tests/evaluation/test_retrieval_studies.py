@@ -310,3 +310,9 @@ def test_the_command_writes_the_studies(tmp_path: Path, capsys: pytest.CaptureFi
     assert found.command == "kinelex " + " ".join([*call[:-2], "--out", str(tmp_path / "report")])
     assert [used.name for used in found.data] == ["basic_motions"]
     assert not (tmp_path / "report" / "results.json").exists(), "the budgets were not looked at"
+
+
+def test_the_page_says_what_weights_have_seen(report: StudyReport) -> None:
+    assert report.seen and not any(report.seen.values()), "its weights saw another set"
+    page = studies_page(report.model_copy(update={"seen": {"blurred": ("swings",), "other": ()}}))
+    assert page.count("Careful") == 1 and "Careful: the weights of blurred saw swings." in page

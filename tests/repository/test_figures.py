@@ -17,6 +17,8 @@ from kinelex.evaluation.few_shot_report import FewShotReport, FewShotResult, rea
 from kinelex.evaluation.published_figures import BestPublished, best_published
 from kinelex.evaluation.record import read_record
 from kinelex.evaluation.report import TaskResult, ZeroShotReport, read_report
+from kinelex.evaluation.retrieval.report import mean_table, read_retrieval
+from kinelex.evaluation.retrieval.studies.record import read_studies
 from kinelex.evaluation.statistics import Estimate
 from kinelex.recognition.prior import FAMILIARITY
 from kinelex.retrieval import recollection
@@ -272,8 +274,8 @@ def test_what_to_expect_of_examples_is_what_was_measured() -> None:
     )  # fmt: skip
     check_sentence(
         "docs/remembering.md",
-        "With one window of every activity, macro-F1 goes from {} to {}, about as far as by a head that is trained on the same"
-        " windows; with five such a head is better ({} against {},",
+        "With one window of every activity, macro-F1 goes from {} to {}, about as far as by a head that is trained on"
+        " the same windows; with five such a head is better ({} against {},",
         *(f"{every[shots][name]['macro_f1']}" for shots, name in (
             ("1", "words"), ("1", "words and examples"), ("5", "logistic head"), ("5", "words and examples"),
         )),
@@ -345,3 +347,82 @@ def test_new_activities_are_found_as_well_as_the_experiments_say() -> None:
 def with_interval(found: dict[str, Any]) -> str:
     low, high = found["interval"]
     return f"{found['mean']:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def retrieval_means() -> list[Cells]:
+    """Of the table of means, the budgets that the document shows."""
+    report = read_retrieval(RESULTS / "retrieval")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in mean_table(report)[2:]]
+    return [row for row in rows if row[1] in ("none", "1", "5", "all")]
+
+
+def studied(name: str, folder: str = "retrieval-studies") -> list[dict[str, Any]]:
+    """The rows of a study."""
+    (table,) = (table for table in read_studies(RESULTS / folder).tables if table.name == name)
+    return list(table.rows)
+
+
+def mean_point(rows: Sequence[dict[str, Any]], column: str) -> str:
+    """Mean over the rows that have the figure, in percent."""
+    return f"{100 * sum(row[column].mean for row in rows) / len(rows):.1f}"
+
+
+def test_what_a_memory_adds_is_what_was_measured() -> None:
+    check_table("docs/experiments.md", "| encoder | labels | base | vote | MoRA[B] | MoRA[F] |", retrieval_means())
+    lines = {(one.backbone, one.budget): one for one in read_retrieval(RESULTS / "retrieval").comparisons()}
+    cuts = [f"{100 * lines[name, 'all'].error_cut:.1f}" for name in ("small", "limu-bert-x", "statistics", "ts2vec")]
+    check_sentence("docs/experiments.md", "the cut is {}, {}, {} and {} %", *cuts)
+    published = {
+        (one.backbone, one.budget): one for one in read_retrieval(RESULTS / "retrieval-published-head").comparisons()
+    }
+    cuts = [
+        f"{100 * published[name, 'all'].error_cut:.1f}" for name in ("small", "limu-bert-x", "statistics", "ts2vec")
+    ]
+    check_sentence("docs/experiments.md", "it is {}, {}, {} and {} %", *cuts)
+
+
+def test_ways_to_find_neighbors_are_as_good_as_the_experiments_say() -> None:
+    rows = []
+    for strategy in dict.fromkeys(row["strategy"] for row in studied("strategies")):
+        cells: list[str] = [strategy]
+        for backbone in ("small", "limu-bert-x"):
+            own = [r for r in studied("strategies") if (r["backbone"], r["strategy"]) == (backbone, strategy)]
+            whole = all(r.get("vote") is not None for r in own)
+            cells += [mean_point(own, column) if whole else "" for column in ("base", "vote", "MoRA[F]")]
+        if any(cells[1:]):
+            rows.append(cells)
+    header = "| neighbors by | small: base | vote | MoRA[F] | LIMU-BERT-X: base | vote | MoRA[F] |"
+    check_table("docs/experiments.md", header, rows)
+
+
+def test_new_placements_and_activities_gain_what_the_experiments_say() -> None:
+    placements = studied("unseen placements", "retrieval-unseen")
+    activities = [row for row in studied("unseen activities", "retrieval-unseen") if row["activities"] == "unknown"]
+    systems = ("base", "vote", "MoRA[B]", "MoRA[F]")
+    names = list(dict.fromkeys(row["backbone"] for row in placements))
+    rows = [
+        [
+            name,
+            memory,
+            *(
+                mean_point([r for r in placements if (r["backbone"], r["memory"]) == (name, memory)], system)
+                for system in systems
+            ),
+        ]
+        for name in names
+        for memory in dict.fromkeys(row["memory"] for row in placements)
+    ]
+    check_table("docs/experiments.md", "| encoder | memory | base | vote | MoRA[B] | MoRA[F] |", rows)
+    rows = [
+        [
+            name,
+            remembered,
+            *(
+                mean_point([r for r in activities if (r["backbone"], r["remembered"]) == (name, remembered)], system)
+                for system in systems
+            ),
+        ]
+        for name in names
+        for remembered in ("5", "20", "all")
+    ]
+    check_table("docs/experiments.md", "| encoder | windows of each | base | vote | MoRA[B] | MoRA[F] |", rows)

@@ -144,7 +144,7 @@ def test_nothing_of_a_group_that_is_left_out_is_in_a_batch(corpus: Corpus) -> No
 
 
 def test_what_cannot_be_left_out_is_said(corpus: Corpus) -> None:
-    with pytest.raises(UsageError, match="nothing of swimming to leave out: there is .*walking"):
+    with pytest.raises(UsageError, match=r"nothing of swimming to leave out: there is .*walking"):
         Batches(corpus, small_recipe(without=("running", "swimming")), VOCABULARY)
     everything = tuple({VOCABULARY.group_of(text) for text in Batches(corpus, small_recipe(), VOCABULARY).labels})
     with pytest.raises(UsageError, match="nothing is left"):

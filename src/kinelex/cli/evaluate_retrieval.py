@@ -149,6 +149,9 @@ def _show_studies(report: Any) -> None:
     from kinelex.evaluation.retrieval.studies.record import cell_text
 
     for table in report.tables:
+        if len(table.columns) > _NARROW and not Console().is_terminal:
+            Console().print(f"{table.title}: {len(table.rows)} rows, too wide for lines of text; see --out")
+            continue
         rows = [[cell_text(row.get(column)) for column in table.columns] for row in table.rows]
         _print(table.title, table.columns, rows, table.about)
 

@@ -44,6 +44,7 @@ class StudyReport(Record):
     protocol: dict[str, Any] = Field(description="The rules: every field of `RetrievalProtocol`.")
     versions: dict[str, str] = Field(description="Of Kinelex and what it computes with.")
     data: tuple[TargetUsed, ...] = Field(description="One per data set.")
+    seen: dict[str, tuple[str, ...]] = Field({}, description="Which of these sets the weights of which backbone saw.")
     tables: tuple[StudyTable, ...] = Field(description="Study by study.")
 
 
@@ -78,6 +79,10 @@ def studies_page(report: StudyReport) -> str:
         f" otherwise. Accuracy and macro-F1 are percentages [{100 * protocol['level']:g} % interval over subjects]; all"
         " other numbers are as they are.",
     ]
+    if any(report.seen.values()):
+        lines.append("")
+    for backbone, sets in report.seen.items():
+        lines += [f"* Careful: the weights of {backbone} saw {', '.join(sets)}."] * bool(sets)
     for table in report.tables:
         lines += ["", f"## {table.title}", "", *(f"* {remark}" for remark in table.about)]
         lines += [""] * bool(table.about) + table_lines(table)

@@ -68,5 +68,9 @@ def run_studies(
         protocol=protocol.model_dump(mode="json"),
         versions=versions(),
         data=prepared.used(),
+        seen={
+            name_of(one): tuple(source.name for source in data if source.name in getattr(one, "trained_on", ()))
+            for one in backbones
+        },
         tables=tuple(tables),
     )
