@@ -426,3 +426,22 @@ def test_new_placements_and_activities_gain_what_the_experiments_say() -> None:
         for remembered in ("5", "20", "all")
     ]
     check_table("docs/experiments.md", "| encoder | windows of each | base | vote | MoRA[B] | MoRA[F] |", rows)
+
+
+def test_a_large_memory_is_as_fast_as_the_how_to_says() -> None:
+    found = content("retrieval-speed.json")
+    recognized, engines = found["recognition"]["engines"], found["engines"]
+    exact, graph = engines["exact"]["1000000"], engines["faiss hnsw"]["100000"]
+    check_sentence(
+        "docs/how-to.md",
+        "recognizing half an hour takes {} times as long as without a memory by exact search, {} times with"
+        " `faiss-hnsw`, which finds {} % of the ten nearest; a new example is found {} ms after it was shown. A million"
+        " examples take {} GB, and {} ms a window by exact search, {} times",
+        f"{recognized['exact']['with_to_without']:.1f}",
+        f"{recognized['faiss hnsw']['with_to_without']:.1f}",
+        f"{100 * graph['recall_at_10']:.1f}",
+        f"{found['recognition']['add_and_find_ms']:.0f}",
+        f"{exact['index_mb'] / 1000:.1f}",
+        f"{exact['p50_ms']:.0f}",
+        f"{exact['scan_to_bandwidth']:.1f}",
+    )
