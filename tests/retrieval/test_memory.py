@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kinelex.errors import BadLabels, CorruptArtifact, KinelexError, UnknownName, UsageError, WrongEncoder
+from kinelex.errors import BadLabels, CorruptArtifact, KinelexError, StoreInUse, UnknownName, UsageError, WrongEncoder
 from kinelex.retrieval.indexes import IndexConfig, open_index
 from kinelex.retrieval.memory import Example, Memory
-from kinelex.retrieval.store import Encoder
+from kinelex.retrieval.store import Encoder, ExampleStore
 
 ENCODER = Encoder(name="tiny", fingerprint="9f2c", width=3)
 X, Y, Z = np.eye(3)
@@ -157,6 +157,19 @@ def test_a_built_index_is_kept_and_read_again(tmp_path: Path, monkeypatch: pytes
     assert added[2:] == [2500], "a damaged one is built again"
     np.testing.assert_array_equal(fourth.search(many(5, 1), 4).ids, again.search(many(5, 1), 4).ids)
     assert (tmp_path / "memory" / "index" / "index.faiss").stat().st_size > len(damaged.name), "and kept again"
+
+
+def test_a_built_index_is_not_written_while_somebody_else_writes(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    config = IndexConfig.model_validate({"engine": "faiss", "faiss": {"kind": "flat"}})
+    Memory.open(tmp_path / "memory", ENCODER).add(many(1200), ["walking"] * 1200)
+    with ExampleStore.write(tmp_path / "memory", encoder=ENCODER):
+        memory = Memory.open(tmp_path / "memory", ENCODER, config)
+        assert not (tmp_path / "memory" / "index").exists()
+        with pytest.raises(StoreInUse):
+            memory.choose_index(config)
+    assert len(memory.search(many(2, 1), 3).ids) == 2, "and it is searched all the same"
+    assert (Memory.open(tmp_path / "memory", ENCODER, config).folder / "index").exists()
 
 
 def test_an_index_of_another_memory_in_the_folder_is_built_anew(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kinelex.artifact import read_manifest, staged_folder, write_manifest, write_text
-from kinelex.errors import ArtifactError, CorruptArtifact
+from kinelex.errors import ArtifactError, CorruptArtifact, StoreInUse
 from kinelex.retrieval.indexes import FaissIndex, IndexConfig, VectorIndex, open_index
+from kinelex.retrieval.store import ExampleStore
 
 CHOICE = "index.json"
 BUILT = "index"
@@ -45,9 +46,15 @@ def chosen(folder: str | Path) -> IndexConfig:
 
 
 def choose(folder: str | Path, config: IndexConfig) -> None:
-    """Search a memory with this index from now on, whoever opens it."""
-    write_text(Path(folder) / CHOICE, config.model_dump_json(indent=1) + "\n")
-    shutil.rmtree(Path(folder) / BUILT, ignore_errors=True)
+    """Search a memory with this index from now on, whoever opens it.
+
+    Raises:
+        StoreInUse: somebody else is writing to the memory.
+    """
+    # Whoever else writes there would take what is not finished for the remains of a crash.
+    with ExampleStore.write(folder):
+        write_text(Path(folder) / CHOICE, config.model_dump_json(indent=1) + "\n")
+        shutil.rmtree(Path(folder) / BUILT, ignore_errors=True)
 
 
 def open_built(folder: str | Path, width: int, config: IndexConfig) -> VectorIndex:
@@ -71,11 +78,12 @@ def keep_built(folder: str | Path, index: VectorIndex, config: IndexConfig, chan
         changed: vectors that came or went since it was last written.
 
     Returns:
-        Whether it was written; a folder that cannot be written to is no error, as anybody can build it again.
+        Whether it was written; a folder that cannot be written to, or that somebody else writes to, is no error, as
+        anybody can build it again.
     """
     if not isinstance(index, FaissIndex) or len(index) < KEPT_FROM or changed < _CHANGED * len(index):
         return False
-    with suppress(OSError), staged_folder(Path(folder) / BUILT) as draft:
+    with suppress(OSError, StoreInUse), ExampleStore.write(folder), staged_folder(Path(folder) / BUILT) as draft:
         files = index.write(draft)
         write_manifest(draft, KIND, VERSION, files, {"width": index.width, "config": config.model_dump(mode="json")})
         return True

@@ -131,6 +131,7 @@ class Memory:
 
         Raises:
             UsageError: it does not measure by the cosine, or holds other vectors.
+            StoreInUse: somebody else is writing.
             MissingDependency: the engine's package is not installed.
         """
         other = Memory(self._store, open_index(self._store.encoder.width, config))
