@@ -66,13 +66,7 @@ def prepared(source: EvaluationSet) -> Prepared:
 
 @pytest.fixture(scope="module")
 def tables(prepared: Prepared) -> dict[str, StudyTable]:
-    return {
-        name: STUDIES[name](
-            prepared.backbones, prepared.data, PROTOCOL, vocabulary=prepared.vocabulary, encoder=prepared.encoder,
-            prepared=prepared,
-        )
-        for name in ("strategies", "labels", "grid", "cost")
-    }  # type: ignore[misc]  # fmt: skip
+    return {name: STUDIES[name](prepared) for name in ("strategies", "labels", "grid", "cost")}  # type: ignore[misc]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from kinelex.evaluation.label_budget import subject_folds
 from kinelex.evaluation.retrieval import RetrievalProtocol
 from kinelex.evaluation.retrieval.heads import head_probabilities, published_head
 from kinelex.evaluation.retrieval.maps import embedding_maps, landscape_of
+from kinelex.evaluation.retrieval.studies.prepared import Prepared
 from kinelex.evaluation.retrieval.studies.record import StudyTable
 from kinelex.evaluation.retrieval.studies.unseen import unseen
 from kinelex.evaluation.retrieval.studies.unseen_classes import some_of_each
@@ -82,8 +83,8 @@ def source() -> EvaluationSet:
 @pytest.fixture(scope="module")
 def tables(source: EvaluationSet) -> tuple[StudyTable, ...]:
     steps: list[tuple[int, int]] = []
-    found = unseen([Reading()], [source], PROTOCOL, vocabulary=Vocabulary.standard(), encoder=HashEncoder(),
-                   progress=lambda what, done, total: steps.append((done, total)))  # fmt: skip
+    prepared = Prepared([Reading()], [source], PROTOCOL, Vocabulary.standard(), HashEncoder())
+    found = unseen(prepared, lambda what, done, total: steps.append((done, total)))
     assert steps == [(1, 2), (2, 2)]
     return found
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.errors import BadSamples
-from kinelex.evaluation.label_budget import LabelSplit, subject_folds
+from kinelex.evaluation.label_budget import LabelSplit, by_subject, subject_folds
 from kinelex.evaluation.retrieval.finders import Finder, Rows, by_vectors, unit
 from kinelex.evaluation.retrieval.heads import head_probabilities
 from kinelex.evaluation.retrieval.protocol import ALL, NOTHING_TRAINED, RetrievalProtocol
@@ -27,6 +27,30 @@ _LEAST = 1e-6
 
 # Queries whose neighbors among all examples are held at once.
 _TOGETHER = 1024
+
+
+def splits_of(
+    seen: Embedded, target: Target, protocol: RetrievalProtocol, budget: str = ALL, draw: int | None = None
+) -> list[LabelSplit]:
+    """The splits of the windows that a backbone sees something in; together they test everybody once.
+
+    Raises:
+        BadSamples: it sees no signal in any window.
+        UsageError: fewer than two people.
+    """
+    usable = np.flatnonzero(np.isfinite(seen.vectors).all(axis=1))
+    if not len(usable):
+        raise BadSamples(f"backbone '{seen.backbone}' sees no signal in any window of '{target.source.name}'")
+    splits = by_subject(
+        target.truth[usable],
+        target.subjects[usable],
+        target.names,
+        protocol.budget(budget),
+        folds=protocol.folds,
+        seed=protocol.seed,
+        draw=protocol.draws[0] if draw is None else draw,
+    )
+    return [LabelSplit(usable[one.labeled], usable[one.validation], usable[one.test]) for one in splits]
 
 
 GATE = "gate"

@@ -12,6 +12,7 @@ from pydantic import Field
 from kinelex.evaluation.record import Record, read_record, write_record
 from kinelex.evaluation.report import percent
 from kinelex.evaluation.retrieval.protocol import ALL, NOTHING_TRAINED, SYSTEMS
+from kinelex.evaluation.retrieval.targets import Target
 from kinelex.evaluation.statistics import Estimate, holm
 
 FORMAT = 1
@@ -34,6 +35,19 @@ class TargetUsed(Record):
     people: int = Field(description="People with a window, or recordings where nobody is named.")
     named: bool = Field(description="Whether they are people.")
     windows: int = Field(description="Windows that were looked at.")
+
+    @classmethod
+    def of(cls, target: Target) -> TargetUsed:
+        """What a report says of a data set that was prepared."""
+        return cls(
+            name=target.source.name,
+            title=target.source.title,
+            sha256=target.source.sha256,
+            classes=len(target.classes),
+            people=len(target.names),
+            named=target.named,
+            windows=len(target),
+        )
 
 
 class RetrievalScore(Record):

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.backbones import Backbone
-from kinelex.errors import BadSamples, UsageError
+from kinelex.errors import UsageError
 from kinelex.evaluation import metrics
-from kinelex.evaluation.label_budget import LabelSplit, by_subject
+from kinelex.evaluation.retrieval.fold import splits_of
 from kinelex.evaluation.retrieval.protocol import ALL, NOTHING_TRAINED, SYSTEMS, RetrievalProtocol
 from kinelex.evaluation.retrieval.report import RetrievalReport, RetrievalScore, TargetUsed
 from kinelex.evaluation.retrieval.systems import answers
@@ -64,17 +64,7 @@ def evaluate_retrieval(
     used: list[TargetUsed] = []
     for source in data:
         target = prepare(source, protocol, words, texts)
-        used.append(
-            TargetUsed(
-                name=source.name,
-                title=source.title,
-                sha256=source.sha256,
-                classes=len(target.classes),
-                people=len(target.names),
-                named=target.named,
-                windows=len(target),
-            )
-        )
+        used.append(TargetUsed.of(target))
         for backbone in backbones:
             seen = embedded(backbone, target)
             scores += _scored(seen, target, protocol, progress)
@@ -99,9 +89,6 @@ class _Found:
 def _scored(
     seen: Embedded, target: Target, protocol: RetrievalProtocol, progress: Progress | None
 ) -> list[RetrievalScore]:
-    usable = np.flatnonzero(np.isfinite(seen.vectors).all(axis=1))
-    if not len(usable):
-        raise BadSamples(f"backbone '{seen.backbone}' sees no signal in any window of '{target.source.name}'")
     plan = [(budget, draw) for budget in protocol.budgets for draw in _draws(budget, protocol)]
     scores = []
     for budget in protocol.budgets:
@@ -110,7 +97,7 @@ def _scored(
         for draw in _draws(budget, protocol):
             for one in found.values():
                 one.predicted.append(np.full(len(target), -1, dtype=np.int64))
-            for split in _splits(target, usable, budget, protocol, draw):
+            for split in splits_of(seen, target, protocol, budget, draw):
                 said = answers(seen, target, split, budget, protocol, draw)
                 sizes.append(len(split.labeled))
                 for system, chances in said.probabilities.items():
@@ -128,21 +115,6 @@ def _scored(
 def _draws(budget: str, protocol: RetrievalProtocol) -> tuple[int, ...]:
     """All windows of the training side can be drawn in one way only."""
     return protocol.draws[:1] if budget in (ALL, NOTHING_TRAINED) else protocol.draws
-
-
-def _splits(
-    target: Target, usable: NDArray[np.int64], budget: str, protocol: RetrievalProtocol, draw: int
-) -> list[LabelSplit]:
-    splits = by_subject(
-        target.truth[usable],
-        target.subjects[usable],
-        target.names,
-        protocol.budget(budget),
-        folds=protocol.folds,
-        seed=protocol.seed,
-        draw=draw,
-    )
-    return [LabelSplit(usable[one.labeled], usable[one.validation], usable[one.test]) for one in splits]
 
 
 def _score(

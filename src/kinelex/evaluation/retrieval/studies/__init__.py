@@ -16,22 +16,18 @@ if TYPE_CHECKING:
     Study = Callable[..., StudyTable | tuple[StudyTable, ...]]
 
 
-def _imported_when_run(name: str, *, with_prepared: bool = True) -> Study:
+def _imported_when_run(name: str) -> Study:
     """The function of this name in the module of this name."""
 
-    def run(*arguments: Any, prepared: Any = None, **named: Any) -> StudyTable | tuple[StudyTable, ...]:
+    def run(*arguments: Any) -> StudyTable | tuple[StudyTable, ...]:
         function: Study = getattr(import_module(f"{__name__}.{name}"), name)
-        return function(*arguments, **named, **({"prepared": prepared} if with_prepared else {}))
+        return function(*arguments)
 
     run.__name__ = name
     return run
 
 
 STUDIES: dict[str, Study] = {
-    "strategies": _imported_when_run("strategies"),
-    "labels": _imported_when_run("labels"),
-    "grid": _imported_when_run("grid"),
-    "cost": _imported_when_run("cost"),
-    "unseen": _imported_when_run("unseen", with_prepared=False),
+    name: _imported_when_run(name) for name in ("strategies", "labels", "grid", "cost", "unseen")
 }
-"""What can be studied: called with ``(backbones, data, protocol, *, vocabulary, encoder, progress)``."""
+"""What can be studied: called with what is `Prepared`, and with what is to hear of progress, or nothing."""

@@ -17,13 +17,10 @@ from kinelex.backbones import Backbone, InputContract, adapt_many
 from kinelex.backbones.contract import ACC
 from kinelex.errors import BadSamples
 from kinelex.evaluation.retrieval.fold import Fold
-from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
 from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
 from kinelex.evaluation.retrieval.targets import FEATURE_RATE_HZ
-from kinelex.evaluation.sources import EvaluationSet
 from kinelex.evaluation.units import Request
-from kinelex.language import TextEncoder, Vocabulary
 from kinelex.retrieval.features import physical_features
 from kinelex.retrieval.gate import Gate
 from kinelex.retrieval.gate_training import GateTraining, train_gate
@@ -54,18 +51,8 @@ COLUMNS = ("data", "backbone", "parameters", "numbers per vector", "parameters o
 _FEATURES = InputContract(rate_hz=FEATURE_RATE_HZ, channels=ACC, missing="masked", gravity="either")
 
 
-def cost(
-    backbones: Sequence[Backbone],
-    data: Sequence[EvaluationSet],
-    protocol: RetrievalProtocol,
-    *,
-    vocabulary: Vocabulary,
-    encoder: TextEncoder,
-    progress: Progress | None = None,
-    prepared: Prepared | None = None,
-) -> StudyTable:
+def cost(prepared: Prepared, progress: Progress | None = None) -> StudyTable:
     """What memory and gate need beside an encoder, in room and time; arguments as in `strategies`."""
-    prepared = prepared or Prepared(backbones, data, protocol, vocabulary, encoder)
     rows: list[dict[str, Cell]] = []
     for number, (source, backbone) in enumerate(prepared.pairs(), 1):
         folds = prepared.folds(source, backbone)

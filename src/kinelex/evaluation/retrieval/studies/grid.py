@@ -8,14 +8,10 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from kinelex.backbones import Backbone
 from kinelex.evaluation import metrics
 from kinelex.evaluation.retrieval.fold import Fold
-from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
 from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress, bare, name_of
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
-from kinelex.evaluation.sources import EvaluationSet
-from kinelex.language import TextEncoder, Vocabulary
 from kinelex.retrieval.evidence import EvidenceConfig
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -33,18 +29,8 @@ COLUMNS = ("backbone", "k", "tau", *(f"alpha {weight:g}" for weight in WEIGHTS),
 Figures = NDArray[np.float64]
 
 
-def grid(
-    backbones: Sequence[Backbone],
-    data: Sequence[EvaluationSet],
-    protocol: RetrievalProtocol,
-    *,
-    vocabulary: Vocabulary,
-    encoder: TextEncoder,
-    progress: Progress | None = None,
-    prepared: Prepared | None = None,
-) -> StudyTable:
+def grid(prepared: Prepared, progress: Progress | None = None) -> StudyTable:
     """Macro-F1 of MoRA[B] with other weights, numbers of neighbors and temperatures; arguments as in `strategies`."""
-    prepared = prepared or Prepared(backbones, data, protocol, vocabulary, encoder)
     found: dict[str, list[tuple[Figures, Figures]]] = {name_of(backbone): [] for backbone in prepared.backbones}
     for number, (source, backbone) in enumerate(prepared.pairs(), 1):
         found[name_of(backbone)].append(_figures(prepared.folds(source, backbone)))

@@ -8,14 +8,11 @@ from time import process_time
 
 import numpy as np
 
-from kinelex.backbones import Backbone
 from kinelex.evaluation.retrieval.finders import Rows
 from kinelex.evaluation.retrieval.fold import Fold
-from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
 from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress, figures
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
-from kinelex.evaluation.sources import EvaluationSet
-from kinelex.language import TextEncoder, Vocabulary
+from kinelex.language import TextEncoder
 from kinelex.retrieval.evidence import CombinedText, EvidenceConfig, LabelTable, Strategy, evidence
 
 STRATEGIES: tuple[Strategy, ...] = ("combine", "independent", "weighted", "vote")
@@ -38,22 +35,13 @@ COLUMNS = ("data", "backbone", "strategy", "base", "evidence", "evidence, accura
            "time, remembered", "time, encoder asked")  # fmt: skip
 
 
-def labels(
-    backbones: Sequence[Backbone],
-    data: Sequence[EvaluationSet],
-    protocol: RetrievalProtocol,
-    *,
-    vocabulary: Vocabulary,
-    encoder: TextEncoder,
-    progress: Progress | None = None,
-    prepared: Prepared | None = None,
-) -> StudyTable:
+def labels(prepared: Prepared, progress: Progress | None = None) -> StudyTable:
     """Macro-F1 and time of each way to make evidence of the neighbors' labels; arguments as in `strategies`."""
-    prepared = prepared or Prepared(backbones, data, protocol, vocabulary, encoder)
     rows: list[dict[str, Cell]] = []
     for number, (source, backbone) in enumerate(prepared.pairs(), 1):
         folds = prepared.folds(source, backbone)
-        rows += [{"data": source.name, "backbone": folds[0].seen.backbone, **row} for row in _rows(folds, encoder)]
+        about: dict[str, Cell] = {"data": source.name, "backbone": folds[0].seen.backbone}
+        rows += [{**about, **row} for row in _rows(folds, prepared.encoder)]
         if progress is not None:
             progress(f"labels on {source.name}", number, len(prepared.pairs()))
     return StudyTable(

@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.backbones import Backbone
-from kinelex.errors import BadSamples
 from kinelex.evaluation import metrics
-from kinelex.evaluation.label_budget import LabelSplit, by_subject
-from kinelex.evaluation.retrieval.fold import Fold
-from kinelex.evaluation.retrieval.protocol import ALL, RetrievalProtocol
+from kinelex.evaluation.retrieval.fold import Fold, splits_of
+from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
 from kinelex.evaluation.retrieval.report import TargetUsed
 from kinelex.evaluation.retrieval.targets import Embedded, Target, embedded, prepare
 from kinelex.evaluation.sources import EvaluationSet
@@ -74,48 +72,20 @@ class Prepared:
         """
         key = (source.name, name_of(backbone))
         if key not in self._folds:
-            self._folds[key] = tuple(folds_of(self.seen(source, backbone), self.target(source), self.protocol))
+            seen, target = self.seen(source, backbone), self.target(source)
+            self._folds[key] = tuple(
+                Fold(seen, target, split, self.protocol) for split in splits_of(seen, target, self.protocol)
+            )
         return self._folds[key]
 
     def used(self) -> tuple[TargetUsed, ...]:
         """The data sets, as a report names them."""
-        return tuple(
-            TargetUsed(
-                name=source.name,
-                title=source.title,
-                sha256=source.sha256,
-                classes=len(target.classes),
-                people=len(target.names),
-                named=target.named,
-                windows=len(target),
-            )
-            for source, target in ((source, self.target(source)) for source in self.data)
-        )
+        return tuple(TargetUsed.of(self.target(source)) for source in self.data)
 
 
 def name_of(backbone: Backbone) -> str:
     """What a backbone is called."""
     return str(getattr(backbone, "name", type(backbone).__name__))
-
-
-def folds_of(seen: Embedded, target: Target, protocol: RetrievalProtocol) -> list[Fold]:
-    """The splits in which all windows of other people are labeled, as with the budget of all."""
-    usable = np.flatnonzero(np.isfinite(seen.vectors).all(axis=1))
-    if not len(usable):
-        raise BadSamples(f"backbone '{seen.backbone}' sees no signal in any window of '{target.source.name}'")
-    splits = by_subject(
-        target.truth[usable],
-        target.subjects[usable],
-        target.names,
-        protocol.budget(ALL),
-        folds=protocol.folds,
-        seed=protocol.seed,
-        draw=protocol.draws[0],
-    )
-    return [
-        Fold(seen, target, LabelSplit(usable[one.labeled], usable[one.validation], usable[one.test]), protocol)
-        for one in splits
-    ]
 
 
 def figures(target: Target, predicted: NDArray[np.int64], protocol: RetrievalProtocol) -> tuple[Estimate, Estimate]:

@@ -59,9 +59,7 @@ def run_studies(
     prepared = Prepared(backbones, data, protocol, words, texts)
     tables: list[StudyTable] = []
     for name in dict.fromkeys(names):
-        found = STUDIES[name](
-            backbones, data, protocol, vocabulary=words, encoder=texts, progress=progress, prepared=prepared
-        )
+        found = STUDIES[name](prepared, progress)
         tables += [found] if isinstance(found, StudyTable) else found
     return StudyReport(
         command=command,

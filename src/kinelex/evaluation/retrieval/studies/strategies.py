@@ -9,7 +9,6 @@ from time import process_time
 
 import numpy as np
 
-from kinelex.backbones import Backbone
 from kinelex.errors import BadLabels, TooShort, UsageError
 from kinelex.evaluation.retrieval.finders import Finder, Rows, by_vectors, unit
 from kinelex.evaluation.retrieval.fold import GATE, Fold
@@ -18,8 +17,6 @@ from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress, fi
 from kinelex.evaluation.retrieval.studies.raw_neighbors import DTW_EXAMPLES, RawSignal
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
 from kinelex.evaluation.retrieval.targets import Target
-from kinelex.evaluation.sources import EvaluationSet
-from kinelex.language import TextEncoder, Vocabulary
 from kinelex.retrieval.evidence import EvidenceConfig
 from kinelex.retrieval.neighbors import Neighbors
 from kinelex.retrieval.projection import fit_pca
@@ -58,39 +55,25 @@ _REPEATED_BELOW_S = 0.2
 _ROUNDS = 3
 
 
-def strategies(
-    backbones: Sequence[Backbone],
-    data: Sequence[EvaluationSet],
-    protocol: RetrievalProtocol,
-    *,
-    vocabulary: Vocabulary,
-    encoder: TextEncoder,
-    progress: Progress | None = None,
-    prepared: Prepared | None = None,
-) -> StudyTable:
+def strategies(prepared: Prepared, progress: Progress | None = None) -> StudyTable:
     """Macro-F1 of vote and MoRA[F] with neighbors that were found in other ways.
 
     Args:
-        backbones: encoders.
-        data: the data sets; raw windows take time in the square of their number, which `most_windows` bounds.
-        protocol: the rules; budgets are not looked at.
-        vocabulary: where the words of activities come from.
-        encoder: says how alike they are.
+        prepared: encoders, data sets and rules; raw windows take time in the square of their number, which
+            `most_windows` bounds.
         progress: called after each strategy.
-        prepared: the same backbones and sets, where they are prepared already.
 
     Raises:
         MissingDependency: scikit-learn, aeon or PyWavelets is not installed.
         BadSamples, UsageError: as `evaluate_retrieval`.
     """
-    prepared = prepared or Prepared(backbones, data, protocol, vocabulary, encoder)
     ways = _ways()
     rows: list[dict[str, Cell]] = []
     signals: dict[str, _RawNeighbors] = {}
     steps = len(prepared.pairs()) * len(ways)
     for source, backbone in prepared.pairs():
         target, folds = prepared.target(source), prepared.folds(source, backbone)
-        raw = signals.setdefault(source.name, _RawNeighbors(target, protocol))
+        raw = signals.setdefault(source.name, _RawNeighbors(target, prepared.protocol))
         found = {}
         for name, way in ways.items():
             found[name] = _answered(folds, way, raw)

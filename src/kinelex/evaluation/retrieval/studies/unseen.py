@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from kinelex.backbones import Backbone
-from kinelex.evaluation.retrieval.protocol import RetrievalProtocol
 from kinelex.evaluation.retrieval.studies import unseen_classes, unseen_placements
-from kinelex.evaluation.retrieval.studies.prepared import Progress, name_of
+from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress, name_of
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
-from kinelex.evaluation.retrieval.targets import embedded, prepare
-from kinelex.evaluation.sources import EvaluationSet
-from kinelex.language import TextEncoder, Vocabulary
 
 
-def unseen(
-    backbones: Sequence[Backbone],
-    data: Sequence[EvaluationSet],
-    protocol: RetrievalProtocol,
-    *,
-    vocabulary: Vocabulary,
-    encoder: TextEncoder,
-    progress: Progress | None = None,
-) -> tuple[StudyTable, ...]:
+def unseen(prepared: Prepared, progress: Progress | None = None) -> tuple[StudyTable, ...]:
     """Test at placements, and on activities, that head and gate did not learn from.
 
     Args:
-        backbones: encoders, each with a name of its own.
-        data: the data sets; what one cannot answer is left out.
-        protocol: the rules; its budgets are not used.
-        vocabulary: where the words of activities come from.
-        encoder: says how alike they are.
+        prepared: encoders, data sets and rules; what a set cannot answer is left out.
         progress: called after each half of a backbone on a data set.
 
     Returns:
@@ -42,17 +23,18 @@ def unseen(
     """
     placements: list[dict[str, Cell]] = []
     classes: list[dict[str, Cell]] = []
-    steps, done = 2 * len(data) * len(backbones), 0
-    for source in data:
-        target = prepare(source, protocol, vocabulary, encoder)
+    protocol = prepared.protocol
+    steps, done = 2 * len(prepared.pairs()), 0
+    for source in prepared.data:
+        target = prepared.target(source)
         apart = unseen_placements.taken_apart(target)
-        for backbone in backbones:
+        for backbone in prepared.backbones:
             if apart is not None:
                 placements += unseen_placements.placement_rows(backbone, apart, protocol)
             done += 1
             if progress is not None:
                 progress(f"unseen placements: {name_of(backbone)} on {source.name}", done, steps)
-            classes += unseen_classes.class_rows(embedded(backbone, target), target, protocol)
+            classes += unseen_classes.class_rows(prepared.seen(source, backbone), target, protocol)
             done += 1
             if progress is not None:
                 progress(f"unseen activities: {name_of(backbone)} on {source.name}", done, steps)

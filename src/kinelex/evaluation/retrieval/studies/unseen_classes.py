@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kinelex.evaluation.label_budget import by_subject
+from kinelex.evaluation.retrieval.fold import splits_of
 from kinelex.evaluation.retrieval.protocol import ALL, SYSTEMS, RetrievalProtocol
 from kinelex.evaluation.retrieval.report import HEADS
 from kinelex.evaluation.retrieval.studies.record import Cell
@@ -46,7 +46,7 @@ def class_rows(seen: Embedded, target: Target, protocol: RetrievalProtocol) -> l
     unknown, known = thirds(target.truth[usable], len(target.classes))
     if not len(unknown):
         return []
-    found = _answered(seen, target, usable, unknown, protocol)
+    found = _answered(seen, target, unknown, protocol)
     rows: list[dict[str, Cell]] = []
     for memory in REMEMBERED:
         for activities, classes in (("unknown", unknown), ("known", known)):
@@ -98,19 +98,10 @@ def some_of_each(rows: Rows, truth: Rows, memory: str, *, draw: int, fold: int) 
     return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *chosen]))
 
 
-def _answered(seen: Embedded, target: Target, usable: Rows, unknown: Mask, protocol: RetrievalProtocol) -> Collected:
+def _answered(seen: Embedded, target: Target, unknown: Mask, protocol: RetrievalProtocol) -> Collected:
     found = Collected(target, groups=len(unknown))
-    splits = by_subject(
-        target.truth[usable],
-        target.subjects[usable],
-        target.names,
-        protocol.budget(ALL),
-        folds=protocol.folds,
-        seed=protocol.seed,
-        draw=protocol.draws[0],
-    )
-    for fold, split in enumerate(splits):
-        side, test = usable[split.labeled], usable[split.test]
+    for fold, split in enumerate(splits_of(seen, target, protocol)):
+        side, test = split.labeled, split.test
         for group, strange in enumerate(unknown):
             if seen.words is not None:
                 found.note(WORDS, {WORDS: seen.words[test]}, test, group=group)
