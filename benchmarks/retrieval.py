@@ -52,8 +52,8 @@ ENGINES = {
     "faiss hnsw": IndexConfig(engine="faiss", faiss=FaissConfig(kind="hnsw")),
     "milvus lite": IndexConfig(engine="milvus", milvus=MilvusConfig(uri=MILVUS_FILE)),
 }
-LARGEST = {"faiss hnsw": 100_000, "milvus lite": 100_000}
-"""Larger ones take minutes to build."""
+LARGEST = {"faiss hnsw": 100_000, "milvus lite": 10_000}
+"""Larger ones take minutes to build, or to be filled."""
 REMEMBERED_BY = ("exact", "faiss ivf", "faiss hnsw")
 TURNS = 7
 DATA = ("hapt", "usc_had", "wisdm", "utd_mhad", "dsads")
