@@ -76,9 +76,9 @@ def new_activities(left: Left, recipe: Mapping[str, Any], source: EvaluationSet,
 
 
 def counts(truth: NDArray[np.int64], predicted: NDArray[np.int64], activity: int) -> Parts:
-    """Per window: rightly found, truly it, said to be it; and right at all, ``(window, 4)``."""
+    """Per window: rightly found, truly it, said to be it, ``(window, 3)``."""
     true, said = truth == activity, predicted == activity
-    return np.stack([true & said, true, said, truth == predicted], axis=1).astype(np.int64)
+    return np.stack([true & said, true, said], axis=1).astype(np.int64)
 
 
 def per_person(left: Left, test: NDArray[np.int64], parts: Parts) -> Parts:
@@ -132,7 +132,7 @@ def known_by_all(left: Left, shots: int, activities: Sequence[int]) -> dict[str,
 def f1(parts: NDArray[Any]) -> NDArray[np.float64]:
     """``(..., case, part)`` to the mean F1 over the cases in which the activity occurs."""
     occurs = parts[..., 1] > 0
-    values = np.where(occurs, metrics.f1_of_counts(parts[..., :3]), 0.0)
+    values = np.where(occurs, metrics.f1_of_counts(parts), 0.0)
     return np.asarray(values.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from kinelex.backbones import CallableBackbone, CallableClassifier, ClassifyingBackbone, InputContract, Retrieval
 from kinelex.backbones.physical import window_features
-from kinelex.errors import BadLabels, BadSamples, WrongEncoder
+from kinelex.errors import BadLabels, BadSamples, UsageError, WrongEncoder
 from kinelex.retrieval.evidence import EvidenceConfig
-from kinelex.retrieval.gate import Gate, GateConfig, GateNetwork
+from kinelex.retrieval.gate import Gate, GateConfig, GateNetwork, TrainedFor
 from kinelex.retrieval.memory import Memory
 from kinelex.retrieval.store import Encoder
 from tests.backbones.conftest import Moving
@@ -79,6 +81,18 @@ def test_a_gate_gives_each_window_its_weight(around: Retrieval, moving: Moving) 
     expected = (1 - weights) * sure + weights * np.eye(4)
     np.testing.assert_allclose(found.predict_proba(recording, STARTS, 6.0, KINDS), expected, atol=1e-6)
 
+    for other in ({"window_s": 3.0}, {"fingerprint": "another"}, {"evidence": {"k": 7}}, {"rate_hz": 50.0}):
+        stranger = replace(found, gate=Gate(network, TrainedFor(**other)))
+        with pytest.raises(UsageError, match="this gate was trained for"):
+            stranger.predict_proba(recording, STARTS, 6.0, KINDS)
+    fitting = replace(found, gate=Gate(network, TrainedFor(window_s=6.0)))
+    assert fitting.predict_proba(recording, STARTS, 6.0, KINDS).shape == (4, 4)
+
+
+def test_what_the_backbone_saw_is_not_forgotten(around: Retrieval) -> None:
+    assert around.trained_on == ()
+    assert replace(around, backbone=replace(around.backbone, trained_on=("hapt",))).trained_on == ("hapt",)
+
 
 def test_a_window_without_signal_has_no_answer_and_is_not_remembered(around: Retrieval, moving: Moving) -> None:
     gone = moving(4, gap=1)
@@ -90,7 +104,7 @@ def test_a_window_without_signal_has_no_answer_and_is_not_remembered(around: Ret
 
 
 def test_vectors_of_another_encoder_and_equal_labels_are_refused(around: Retrieval, moving: Moving) -> None:
-    with pytest.raises(BadLabels, match="twice"):
+    with pytest.raises(BadLabels, match="'digging' and 'Digging ' mean the same"):
         around.predict_proba(moving(4), STARTS, 6.0, ["digging", "Digging "])
     with pytest.raises(WrongEncoder):
         Memory.open(around.memory.folder, Encoder("other", "2", 12))

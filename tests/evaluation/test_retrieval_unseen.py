@@ -228,7 +228,13 @@ def test_the_published_head_is_the_same_again_and_knows_only_what_it_learned() -
     vectors = (rng.normal(0, 0.5, (400, 6)) + 3 * np.eye(6)[truth]).astype(np.float32)
     rows = np.arange(400)
     before = torch.get_rng_state()
-    call: Any = lambda seed: head_probabilities(vectors, truth, rows[:390], rows[390:], 4, head="published", seed=seed)  # noqa: E731
+
+    def call(seed: int) -> np.ndarray:
+        return head_probabilities(vectors, truth, rows[:390], rows[390:], 4, head="published", seed=seed)
+
+    def sure(table: np.ndarray) -> float:
+        return float(table[np.arange(10), truth[390:]].mean())
+
     chances = call(1)
     assert (torch.get_rng_state() == before).all(), "no other randomness is touched"
     assert chances.tobytes() == call(1).tobytes() != call(2).tobytes()
@@ -236,7 +242,6 @@ def test_the_published_head_is_the_same_again_and_knows_only_what_it_learned() -
     np.testing.assert_allclose(chances.sum(axis=1), 1)
     logistic = head_probabilities(vectors, truth, rows[:390], rows[390:], 4)
     assert (logistic.argmax(axis=1) == truth[390:]).all()
-    sure = lambda table: table[np.arange(10), truth[390:]].mean()  # noqa: E731
     assert sure(chances) < sure(logistic), "fifty epochs at this rate are too few for it"
 
 

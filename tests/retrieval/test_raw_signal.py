@@ -225,3 +225,18 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, measure: st
     monkeypatch.setitem(sys.modules, "pywt", None)
     with pytest.raises(MissingDependency, match=rf"(?i){package}.*kinelex\[raw\]"):
         RawSignalIndex([0], windows(15, 1), config=RawSignalConfig(measure=measure))
+
+
+def test_warping_leaves_the_number_of_threads_as_it_was() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("aeon")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        values = np.random.default_rng(0).standard_normal((3, 1, 40)).astype(np.float32)
+        valid = np.ones_like(values, dtype=bool)
+        index = RawSignalIndex(np.arange(3), values, valid, RawSignalConfig(measure="dtw"))
+        assert index.search(values, 1, valid).ids[:, 0].tolist() == [0, 1, 2]
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

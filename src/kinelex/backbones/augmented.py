@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinelex.backbones.physical import window_features
+from kinelex.backbones.physical import FEATURE_CHANNELS, FEATURE_RATE_HZ, window_features
 from kinelex.backbones.protocol import Backbone, ClassifyingBackbone
 from kinelex.errors import BadLabels, BadSamples
 from kinelex.language.encoder import TextEncoder
 from kinelex.language.words import same_words
 from kinelex.retrieval.evidence import EvidenceConfig, LabelTable, evidence
 from kinelex.retrieval.fusion import FIXED_WEIGHT, fuse
-from kinelex.retrieval.gate import Gate
+from kinelex.retrieval.gate import Gate, TrainedFor
 from kinelex.retrieval.memory import Memory
 from kinelex.retrieval.neighbors import Neighbors
 from kinelex.signal.recording import Recording
@@ -70,6 +70,11 @@ class Retrieval:
         """That of the backbone, and what is around it."""
         return f"{getattr(self.backbone, 'name', type(self.backbone).__name__)} with retrieval"
 
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Names of the data sets that the backbone saw; what is remembered is no training."""
+        return tuple(getattr(self.backbone, "trained_on", ()))
+
     def embed(self, recording: Recording, starts_s: ArrayLike, window_s: float) -> NDArray[np.float32]:
         """The vectors of the backbone; see `Backbone.embed`."""
         return self.backbone.embed(recording, starts_s, window_s)
@@ -107,14 +112,12 @@ class Retrieval:
 
         Raises:
             BadLabels: none, or two that mean the same.
-            UsageError: the gate was trained for windows of another length.
+            UsageError: the gate was trained for windows of another length, other evidence, or another encoder.
         """
         starts = np.asarray(starts_s, dtype=np.float64)
         keys = [same_words(label) for label in labels]
-        if len(set(keys)) < len(keys):
-            raise BadLabels(
-                f"'{max(labels, key=lambda one: keys.count(same_words(one)))}' is listed twice: name it once"
-            )
+        if twice := [label for label, key in zip(labels, keys, strict=True) if keys.count(key) > 1]:
+            raise BadLabels(f"{' and '.join(repr(label) for label in twice)} mean the same: name each activity once")
         vectors = self.embed(recording, starts, window_s)
         table = self._table(labels)
         number = {label: row for row, label in enumerate(table.labels)}
@@ -148,5 +151,14 @@ class Retrieval:
         self, recording: Recording, starts: NDArray[np.float64], window_s: float
     ) -> float | NDArray[np.floating]:
         if isinstance(self.gate, Gate):
+            self.gate.check_use(
+                TrainedFor(
+                    fingerprint=self.memory.store.encoder.fingerprint,
+                    channels=FEATURE_CHANNELS,
+                    rate_hz=FEATURE_RATE_HZ,
+                    window_s=window_s,
+                    evidence={"k": self.k, **self.evidence.model_dump()},
+                )
+            )
             return self.gate.weights(window_features([(recording, starts)], window_s))
         return self.gate

@@ -62,7 +62,7 @@ def retrieval(
             not look at it.
         study: Name of a study to run in place of the budgets: strategies, labels, grid, cost or unseen; several times
             for more.
-        draws: How many drawings of labeled windows. Studies need none.
+        draws: How many drawings of labeled windows; of the studies, only unseen draws any.
         k: Neighbors of a window.
         strategy: How their labels become an answer: independent, weighted, or vote.
         temperature: Multiplies the likeness of labels in that.
@@ -146,11 +146,11 @@ def _show(report: Any) -> None:
 
 
 def _show_studies(report: Any) -> None:
-    from kinelex.evaluation.retrieval.studies.record import cell_text
+    from kinelex.evaluation.retrieval.studies.record import cell_text, table_lines
 
     for table in report.tables:
-        if len(table.columns) > _NARROW and not Console().is_terminal:
-            Console().print(f"{table.title}: {len(table.rows)} rows, too wide for lines of text; see --out")
+        if not Console().is_terminal:  # into a file or another program: whole lines, which nothing folds
+            print("\n".join([f"## {table.title}", "", *table_lines(table), "", *table.about, ""]))
             continue
         rows = [[cell_text(row.get(column)) for column in table.columns] for row in table.rows]
         _print(table.title, table.columns, rows, table.about)
@@ -159,7 +159,7 @@ def _show_studies(report: Any) -> None:
 def _print(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], remarks: Sequence[str]) -> None:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
     for head in heads:
-        table.add_column(head, no_wrap=len(heads) <= _NARROW)
+        table.add_column(head, no_wrap=len(heads) <= _NARROW, overflow="fold")
     for row in rows:
         table.add_row(*row)
     console = Console()

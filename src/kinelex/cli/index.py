@@ -201,6 +201,8 @@ def engine(
 
     if (name == "milvus") != bool(uri):
         raise UsageError("milvus, and only milvus, takes --uri: the address of a server, or a path ending in .db")
+    if uri and "://" not in uri:
+        uri = str(Path(uri).absolute())  # from wherever the memory is opened, it is the same file
     of, _, kind = name.partition("-")
     config = IndexConfig.model_validate({
         "engine": of, "faiss": FaissConfig.model_validate({"kind": kind} if kind else {}),

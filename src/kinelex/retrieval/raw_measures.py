@@ -6,7 +6,8 @@ Each goes channel by channel, and a pair of windows is judged by the channels th
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import numpy as np
@@ -130,7 +131,7 @@ def _wavelet(examples: RawWindows, config: RawSignalConfig) -> Similarity:
 
 def _dtw(examples: RawWindows, config: RawSignalConfig) -> Similarity:
     try:
-        import aeon.distances  # noqa: F401
+        from aeon.distances import dtw_pairwise_distance
     except ImportError:
         raise MissingDependency(
             "dynamic time warping needs aeon, which is not installed: pip install 'kinelex[raw]'"
@@ -148,25 +149,24 @@ def _dtw(examples: RawWindows, config: RawSignalConfig) -> Similarity:
                 parts = queries.part(asked), examples.part(stored)
                 # In one memory layout: for each, the code is compiled anew.
                 a, b = (np.ascontiguousarray((part.values / scale)[:, both]) for part in parts)
-                cost = _warped(a, b, config.band)
+                with _own_threads(), warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "unsafe cast")
+                    cost = dtw_pairwise_distance(a, b, window=config.band)
                 result[np.ix_(asked, stored)] = -cost / (both.sum() * length)
         return result
 
     return similarity
 
 
-def _warped(queries: Floats, examples: Floats, band: float) -> Floats:
-    """What it costs to warp each query to each example, ``(query, example)``."""
+@contextmanager
+def _own_threads() -> Iterator[None]:
+    """Whatever number of threads the code inside leaves behind for the whole process, it is as before."""
     import torch
-    from aeon.distances import dtw_pairwise_distance
 
     threads = torch.get_num_threads()
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "unsafe cast")
-            return np.asarray(dtw_pairwise_distance(queries, examples, window=band))
+        yield
     finally:
-        # It leaves another number of threads behind, for the whole process.
         torch.set_num_threads(threads)
 
 

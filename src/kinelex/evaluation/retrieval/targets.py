@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from kinelex.backbones import AlignedBackbone, ClassifyingBackbone, ClipEncoder, adapt_many
 from kinelex.backbones.clip_encoder import of_clips
-from kinelex.backbones.physical import FEATURE_RATE_HZ as FEATURE_RATE_HZ
 from kinelex.backbones.physical import window_features
 from kinelex.backbones.protocol import Backbone
 from kinelex.errors import BadLabels, BadSamples
@@ -104,7 +103,7 @@ def prepare(source: EvaluationSet, protocol: RetrievalProtocol, vocabulary: Voca
         classes=candidates.classes,
         texts=candidates.texts,
         table=LabelTable.of_vectors(candidates.classes, candidates.classes, candidates.vectors, candidates.vectors),
-        features=features_of(requests, protocol.window_s),
+        features=window_features(requests, protocol.window_s),
         window_s=protocol.window_s,
     )
 
@@ -128,11 +127,6 @@ def embedded(backbone: Backbone, target: Target) -> Embedded:
         )
     name = str(getattr(backbone, "name", type(backbone).__name__))
     return Embedded(name, tuple(getattr(backbone, "trained_on", ())), vectors, words)
-
-
-def features_of(requests: Sequence[Request], window_s: float) -> NDArray[np.float64]:
-    """``(window, feature)`` physical features of the acceleration, mean over placements; NaN where missing."""
-    return window_features(requests, window_s)
 
 
 def _by_words(answer: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32] | None:

@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from kinelex.backbones import Backbone, InputContract, adapt_many
-from kinelex.backbones.contract import ACC
+from kinelex.backbones import Backbone
+from kinelex.backbones.physical import window_features
 from kinelex.errors import BadSamples
 from kinelex.evaluation.retrieval.fold import Fold
 from kinelex.evaluation.retrieval.studies.prepared import Prepared, Progress
 from kinelex.evaluation.retrieval.studies.record import Cell, StudyTable
-from kinelex.evaluation.retrieval.targets import FEATURE_RATE_HZ
 from kinelex.evaluation.units import Request
-from kinelex.retrieval.features import physical_features
 from kinelex.retrieval.gate import Gate
 from kinelex.retrieval.gate_training import GateTraining, train_gate
 from kinelex.retrieval.store import ExampleStore
@@ -47,8 +45,6 @@ _SHARES = ("embedding", "search", "evidence", "gate")
 COLUMNS = ("data", "backbone", "parameters", "numbers per vector", "parameters of the gate", "bytes per example",
            "epochs", *(f"loss at {epoch}" for epoch in EPOCHS), "loss, fixed", *(f"share: {step}" for step in _SHARES),
            "time over embedding alone")  # fmt: skip
-
-_FEATURES = InputContract(rate_hz=FEATURE_RATE_HZ, channels=ACC, missing="masked", gravity="either")
 
 
 def cost(prepared: Prepared, progress: Progress | None = None) -> StudyTable:
@@ -176,8 +172,7 @@ def _time(backbone: Backbone, fold: Fold, gate: Gate | None) -> dict[str, Cell]:
 
 def _weigh(requests: Sequence[Request], window_s: float, gate: Gate | None) -> None:
     """Take the features of windows, and the weights of retrieval by them."""
-    clips = adapt_many(requests, window_s, _FEATURES)
-    features = physical_features(clips.signal, clips.valid, rate_hz=FEATURE_RATE_HZ)
+    features = window_features(requests, window_s)
     if gate is not None:
         gate.weights(features)
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from kinelex.backbones import InputContract, adapt
 from kinelex.backbones.contract import ACC_GYRO
+from kinelex.backbones.physical import FEATURE_RATE_HZ
 from kinelex.evaluation.label_budget import quotas
 from kinelex.evaluation.retrieval.finders import Finder, Rows
-from kinelex.evaluation.retrieval.targets import FEATURE_RATE_HZ, Target
+from kinelex.evaluation.retrieval.targets import Target
 from kinelex.retrieval.neighbors import Neighbors
 from kinelex.retrieval.raw_measures import Measure, RawSignalConfig
 from kinelex.retrieval.raw_signal import RawSignalIndex

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from kinelex.evaluation.record import Record, read_record, write_record
 from kinelex.evaluation.report import percent
-from kinelex.evaluation.retrieval.report import TargetUsed
+from kinelex.evaluation.retrieval.report import TargetUsed, what_was_used
 from kinelex.evaluation.statistics import Estimate
 
 FORMAT = 1
@@ -76,7 +76,8 @@ def studies_page(report: StudyReport) -> str:
         f"{protocol['window_s']:g}-second windows; all labeled windows of other people are remembered, {protocol['k']}"
         f" neighbors, evidence {protocol['evidence']['strategy']} at temperature"
         f" {protocol['evidence']['temperature']:g}, fixed weight {protocol['weight']:g}, wherever a table does not say"
-        f" otherwise. Accuracy and macro-F1 are percentages [{100 * protocol['level']:g} % interval over subjects]; all"
+        f" otherwise; head {protocol.get('head', 'logistic')}, windows {protocol.get('windows', 'ours')}. Accuracy and"
+        f" macro-F1 are percentages [{100 * protocol['level']:g} % interval over subjects]; all"
         " other numbers are as they are.",
     ]
     if any(report.seen.values()):
@@ -86,15 +87,7 @@ def studies_page(report: StudyReport) -> str:
     for table in report.tables:
         lines += ["", f"## {table.title}", "", *(f"* {remark}" for remark in table.about)]
         lines += [""] * bool(table.about) + table_lines(table)
-    lines += [
-        "",
-        "## What was used",
-        "",
-        "| data set | SHA-256 | people | windows | activities |",
-        "|---|---|--:|--:|--:|",
-    ]
-    lines += [f"| {d.name} | `{d.sha256[:16]}` | {d.people} | {d.windows:,} | {d.classes} |" for d in report.data]
-    lines += ["", ", ".join(f"{name} {version}" for name, version in report.versions.items()) + "."]
+    lines += ["", *what_was_used(report.data, report.versions)]
     return "\n".join(lines) + "\n"
 
 

@@ -32,7 +32,8 @@ def run_studies(
         names: of `STUDIES`.
         backbones: encoders, each with a name of its own.
         data: the data sets, likewise.
-        protocol: the rules; the defaults when left out. Budgets, and all draws but the first, are not looked at.
+        protocol: the rules; the defaults when left out. Budgets are not looked at, draws but the first only
+            by `unseen`.
         command: what to note as the command that made the report.
         vocabulary: the standard vocabulary when left out.
         encoder: says how alike the words of activities are; the default text encoder when left out.

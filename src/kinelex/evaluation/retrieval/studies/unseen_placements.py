@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinelex.backbones import Backbone
+from kinelex.backbones.physical import window_features
 from kinelex.evaluation.label_budget import Budget, by_subject
 from kinelex.evaluation.retrieval.protocol import ALL, SYSTEMS, RetrievalProtocol
 from kinelex.evaluation.retrieval.report import HEADS
 from kinelex.evaluation.retrieval.studies.record import Cell
 from kinelex.evaluation.retrieval.studies.unseen_figures import Collected, f1_over
 from kinelex.evaluation.retrieval.systems import learn, recall
-from kinelex.evaluation.retrieval.targets import Embedded, Target, embedded, features_of
+from kinelex.evaluation.retrieval.targets import Embedded, Target, embedded
 from kinelex.evaluation.units import Request
 
 FEW = 5
@@ -72,7 +73,7 @@ def taken_apart(target: Target) -> Apart | None:
             requests=tuple(requests),
             truth=target.truth[window],
             subjects=target.subjects[window],
-            features=features_of(requests, target.window_s),
+            features=window_features(requests, target.window_s),
         ),
         window=window,
         placement=np.repeat(np.arange(len(names)), [len(numbers) for numbers in windows]),
